@@ -1,0 +1,78 @@
+"""Every setting in one place, read from the environment (prefix ASSISTANT_) and an optional .env file."""
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+
+from dotenv import dotenv_values
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from assistant.errors import SettingsError
+
+PREFIX = "ASSISTANT_"
+
+
+class Settings(BaseSettings):
+    """What can be set. Build it with `Settings.load()`, which also refuses settings that do not exist."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True, populate_by_name=True
+    )
+
+    corpus_dir: Path = Field(Path("corpus"), description="Folder of articles: .md with front matter, .txt")
+    data_dir: Path = Field(Path(".assistant"), description="Folder for the index; may be deleted at any time")
+    chat_model: str | None = Field(
+        None,
+        description="`extractive`, or `provider:model` as LangChain's init_chat_model takes it. "
+        "Default: extractive without a key, OpenAI with one",
+    )
+    embedding_model: str = Field("local", description="`local`, or `openai:model`")
+    chroma_url: str | None = Field(
+        None, description="http://host:port of a Chroma server; default: embedded in the data directory"
+    )
+    prompts_dir: Path = Field(Path("prompts"), description="Folder of prompt files for the chat reader")
+    model_timeout: float = Field(30.0, gt=0, description="Seconds for one whole answer of the chat model")
+    max_question_chars: int = Field(2000, ge=1, description="Longest question accepted, in characters")
+    threads: int = Field(2, ge=1, description="Processor threads for the local model")
+
+    openai_api_key: SecretStr | None = Field(None, validation_alias=AliasChoices("OPENAI_API_KEY", "openai_api_key"))
+    openai_base_url: str | None = Field(None, validation_alias=AliasChoices("OPENAI_BASE_URL", "openai_base_url"))
+
+    @classmethod
+    def load(cls, **overrides: object) -> Self:
+        """Read the settings; `overrides` win over the environment.
+
+        Raises:
+            SettingsError: a variable with our prefix is not a setting, or a value cannot be used.
+        """
+        _refuse_unknown(cls, os.environ)
+        _refuse_unknown(cls, dotenv_values(".env"))
+        try:
+            return cls(**{key: value for key, value in overrides.items() if value is not None})  # type: ignore[arg-type]
+        except ValidationError as error:
+            lines = []
+            for item in error.errors():
+                name = str(item["loc"][0])
+                lines.append(f"{name if name.isupper() else PREFIX + name.upper()}: {item['msg']}")
+            raise SettingsError("These settings cannot be used: " + "; ".join(lines)) from None
+
+    @property
+    def reader_name(self) -> str:
+        """`extractive`, or the `provider:model` of the chat model that is to answer."""
+        if self.chat_model:
+            return self.chat_model
+        if self.openai_api_key is not None or self.openai_base_url:
+            return "openai:gpt-4.1-mini"
+        return "extractive"
+
+
+def _refuse_unknown(cls: type[BaseSettings], environment: Mapping[str, str | None]) -> None:
+    known = {PREFIX + name.upper() for name in cls.model_fields if not name.startswith("openai_")}
+    for name in environment:
+        if name.upper().startswith(PREFIX) and name.upper() not in known:
+            near = difflib.get_close_matches(name.upper(), known, n=1)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            raise SettingsError(f"Unknown setting {name}.{hint} Known settings: {', '.join(sorted(known))}.")
