@@ -65,6 +65,7 @@ class AnswerSentence(Frozen):
     text: str
     citations: tuple[int, ...]
     verdict: Verdict
+    lead: str = Field("", description="Our word on the date of a quoted sentence, to be shown before it")
 
 
 class Answer(Frozen):

@@ -115,7 +115,7 @@ def _article_paths(folder: Path) -> Iterator[Path]:
 
 def _article_id(path: Path, folder: Path) -> str:
     relative = path.relative_to(folder).as_posix()
-    return relative.removesuffix(".md")
+    return relative.removesuffix(".md").strip()
 
 
 def load_article(path: Path, folder: Path | None = None) -> Article:
@@ -163,7 +163,8 @@ def _split_front_matter(raw: str, path: Path) -> tuple[dict[str, Any], str]:
         line = mark.line + 2 if mark is not None else 1
         problem = getattr(error, "problem", None) or "not valid YAML"
         raise ArticleError(f"{path}:{line}: broken YAML in the front matter: {problem}") from None
-    except ValueError as error:  # a date such as 2025-02-30 is well-formed YAML and no day
+    # A date such as 2025-02-30 is well-formed YAML and no day; `!!bool maybe` and deep nesting fail in ways of their own.
+    except (ValueError, ArithmeticError, LookupError, AttributeError, RecursionError) as error:
         raise ArticleError(f"{path}:1: the front matter has a value that cannot be used: {error}") from None
     if not isinstance(fields, dict) or not all(isinstance(key, str) for key in fields):
         raise ArticleError(f"{path}:2: the front matter must be lines of `name: value`")

@@ -222,7 +222,7 @@ class Index:
 
     def _write(self, passages: Sequence[Passage]) -> None:
         vectors = self.embeddings.embed_passages(passages)
-        counts = {p.article.id: len(split_passages(p.article)) for p in passages}
+        counts = {key: len(split_passages(a)) for key, a in {p.article.id: p.article for p in passages}.items()}
         self._collection().upsert(
             ids=[passage.id for passage in passages],
             embeddings=[vector.tolist() for vector, _ in vectors],

@@ -32,7 +32,7 @@ _STARTERS = frozenset(
 )
 _END = re.compile(r"(?:[.!?…]+|[。！？]+)[\"'”’»)\]]*")
 _WORD_BEFORE = re.compile(r"([^\W\d_](?:[\w.'’-]*[\w])?)$")
-_HEADING = re.compile(r"#{1,6}\s")
+_HEADING = re.compile(r"#{1,6}(?:[^\S\n]|$)")
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def _segments(text: str) -> Iterator[tuple[Span, bool]]:
         if _is_heading(block):
             yield _trimmed(text, start, end), True
         else:
-            for left, right in _sentences_of_block(block):
+            for left, right in sentence_ranges(block):
                 span = _trimmed(text, start + left, start + right)
                 for piece in _pieces(text, span):
                     yield piece, False
@@ -153,7 +153,8 @@ def _is_heading(block: str) -> bool:
     return len(line) <= 80 and "\n" not in line and not re.search(r"[.!?…:;,。！？][\"'”’»)\]]*$", line)
 
 
-def _sentences_of_block(block: str) -> Iterator[tuple[int, int]]:
+def sentence_ranges(block: str) -> Iterator[tuple[int, int]]:
+    """The sentences of one paragraph as (start, end), together all of it, white space included."""
     start = 0
     for match in _END.finditer(block):
         if _ends_sentence(block, match):
@@ -179,7 +180,8 @@ def _ends_sentence(block: str, match: re.Match[str]) -> bool:
         return False
     if not match.group().startswith(".") or match.group().startswith(".."):
         return True
-    word_match = _WORD_BEFORE.search(block[: match.start()])
+    # A window, since a search through the whole block would make long ones quadratic; no abbreviation is longer.
+    word_match = _WORD_BEFORE.search(block[max(0, match.start() - 40) : match.start()])
     if not word_match:
         return True
     word = word_match.group(1)

@@ -1,0 +1,67 @@
+"""The server: the answer endpoint, health and the chat page in one ASGI application."""
+
+from typing import Annotated
+
+from fastapi import Body, FastAPI
+
+from assistant import __version__
+from assistant.answer import Answer, Frozen
+from assistant.api.problems import Problem, install_problems
+from assistant.api.stream import stream_answer
+from assistant.chain import AnswerChain, Question
+
+
+class AnswerRequest(Question):
+    """A question for the answer endpoint."""
+
+    stream: bool = False
+
+
+class Health(Frozen):
+    """The server is alive, and what it serves."""
+
+    status: str
+    articles: int
+    revision: str
+    reader: str
+    version: str
+
+
+def create_app(chain: AnswerChain) -> FastAPI:
+    """The application around one chain; interactive documentation at /docs."""
+    app = FastAPI(
+        title="Story assistant",
+        version=__version__,
+        description="Answers about a story told by news articles. Every sentence cites the words it rests on.",
+        docs_url=None,
+        redoc_url=None,
+        responses={code: {"model": Problem} for code in (422, 500)},
+    )
+    install_problems(app)
+
+    @app.post("/api/answer", response_model=Answer, response_model_exclude_none=False, tags=["answers"])
+    def answer(request: Annotated[AnswerRequest, Body()]) -> object:
+        """Answer one question. With `stream`, server-sent events: `answer` for each growing answer, then `done`."""
+        question = Question(question=request.question, history=request.history)
+        if request.stream:
+            return stream_answer(chain, question)
+        return chain.invoke(question)
+
+    @app.get("/healthz", tags=["operations"])
+    def healthz() -> Health:
+        """Whether the server is alive."""
+        snapshot = chain.index.snapshot
+        return Health(
+            status="ok",
+            articles=len(snapshot.articles),
+            revision=snapshot.revision,
+            reader=chain.reader,
+            version=__version__,
+        )
+
+    from assistant.api.docs import install_docs
+
+    install_docs(app)
+    from assistant.ui.page import mount_ui
+
+    return mount_ui(app, chain)

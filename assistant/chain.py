@@ -1,0 +1,296 @@
+"""Question to Answer: the only file that knows the order of the stages. A LangChain Runnable."""
+
+import logging
+import re
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+from langchain_core.runnables import Runnable, RunnableConfig
+from pydantic import Field
+
+from assistant.answer import Answer, AnswerSentence, Citation, Frozen, Outcome, Turn, Verdict
+from assistant.articles import load_corpus
+from assistant.embeddings import load_embeddings
+from assistant.errors import CorpusError, ProviderError, QuestionError
+from assistant.followups import standalone_question
+from assistant.grounding import ground, verify_quote
+from assistant.index import Index, Progress, SyncReport
+from assistant.passages import Passage, Span
+from assistant.reading.chat import ChatReader, Written, load_chat_model
+from assistant.reading.extractive import ExtractiveReader
+from assistant.reading.scorer import Scorer
+from assistant.retrieval import HybridRetriever, PassageHit
+from assistant.settings import Settings
+
+_LOG = logging.getLogger(__name__)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]+")
+_CHAT_PASSAGES = 8
+
+
+class Question(Frozen):
+    """What is asked, with the conversation before it, oldest first."""
+
+    question: str
+    history: tuple[Turn, ...] = Field(default=(), max_length=100)
+
+
+@dataclass
+class _Sentence:
+    """A sentence on its way into an Answer, with the quotations that support it."""
+
+    text: str
+    quotes: list[tuple[Passage, Span]]
+    verdict: Verdict
+    lead: str = ""
+
+
+@dataclass
+class _Run:
+    """What has been found so far for one question."""
+
+    asked: Question
+    standalone: str = ""
+    reader: str = "extractive"
+    notices: list[str] = field(default_factory=list)
+    timings: dict[str, float] = field(default_factory=dict)
+    id: str = field(default_factory=lambda: uuid4().hex)
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            spent = (time.perf_counter() - start) * 1000
+            self.timings[stage] = round(self.timings.get(stage, 0.0) + spent, 2)
+
+
+class AnswerChain(Runnable[Any, Answer]):
+    """Answers questions from the index. Keeps nothing of a conversation.
+
+    `stream` gives growing answers, each valid, the last one complete; `invoke` gives that last one. Input is a
+    `Question`, a dict of its fields, or the bare question.
+    """
+
+    def __init__(self, settings: Settings, index: Index, scorer: Scorer, chat: ChatReader | None = None) -> None:
+        """Without `chat` the chain answers by quoting."""
+        self.settings = settings
+        self.index = index
+        self._retriever = HybridRetriever(index=index, count=12)
+        self._quoting = ExtractiveReader(scorer)
+        self._chat = chat
+
+    @property
+    def reader(self) -> str:
+        """The reader that answers when all goes well."""
+        return self._chat.name if self._chat else self._quoting.name
+
+    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Answer:
+        """The complete answer.
+
+        Raises:
+            QuestionError: the question is empty or too long.
+            CorpusError: nothing is indexed.
+        """
+        return self._call_with_config(lambda asked: list(self._answers(asked))[-1], input, config, run_type="chain")
+
+    def stream(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Iterator[Answer]:
+        """Growing answers, the last one complete. Raises as `invoke`."""
+        yield from self._answers(input)
+
+    def sync(self, progress: Progress = lambda done, total: None) -> SyncReport:
+        """Bring the index in step with the corpus folder."""
+        return sync(self.settings, self.index, progress)
+
+    def warm(self) -> None:
+        """Do what the first question would otherwise wait for: lexical search, the vector store, the models."""
+        hits = self._retriever.search("warm")
+        self._quoting.read("warm", hits, self.index.snapshot)
+
+    # -- stages --------------------------------------------------------------------------------------------------
+
+    def _answers(self, input: Any) -> Iterator[Answer]:
+        run = _Run(self._read_question(input))
+        snapshot = self.index.snapshot
+        if not snapshot.passages:
+            raise CorpusError(
+                f"No articles are indexed. Put articles into {self.settings.corpus_dir} and run `assistant sync`."
+            )
+        with run.timed("standalone"):
+            run.standalone = self._stand_alone(run)
+        with run.timed("retrieval"):
+            hits = self._retriever.search(run.standalone)
+        if self._chat is not None and not run.notices:
+            run.reader = self._chat.name
+            try:
+                yield from self._by_chat(run, self._chat, hits)
+                return
+            except ProviderError as error:
+                _LOG.warning("chat reader failed: %s", error)
+                run.notices.append(f"Answered by quoting, because {error}.")
+        run.reader = self._quoting.name
+        yield self._by_quoting(run, hits)
+
+    def _read_question(self, input: Any) -> Question:
+        asked = Question(question=input) if isinstance(input, str) else Question.model_validate(input)
+        text = " ".join(_CONTROL.sub(" ", asked.question).split())
+        if not re.search(r"\w", text):
+            raise QuestionError("The question is empty. Ask something about the articles.")
+        limit = self.settings.max_question_chars
+        if len(text) > limit:
+            raise QuestionError(f"The question has {len(text):,} characters; at most {limit:,} are read. Shorten it.")
+        # An empty earlier question can come from a client's bug and must not spoil this one.
+        return Question(question=text, history=tuple(turn for turn in asked.history if turn.question.strip()))
+
+    def _stand_alone(self, run: _Run) -> str:
+        if not run.asked.history:
+            return run.asked.question
+        if self._chat is not None:
+            try:
+                return self._chat.standalone(run.asked.question, run.asked.history)
+            except ProviderError as error:
+                _LOG.warning("chat reader failed: %s", error)
+                run.notices.append(f"Answered by quoting, because {error}.")
+        return standalone_question(run.asked.question, run.asked.history)
+
+    def _by_quoting(self, run: _Run, hits: Sequence[PassageHit]) -> Answer:
+        with run.timed("reading"):
+            quotes = self._quoting.read(run.standalone, hits, self.index.snapshot)
+        with run.timed("grounding"):
+            sentences = [
+                _Sentence(quote.text, [(quote.passage, quote.span)], verdict, quote.lead)
+                for quote in quotes
+                if (verdict := verify_quote(quote.passage, quote.span)) is Verdict.SUPPORTED
+            ]
+        return _compose(run, sentences, Outcome.ANSWERED) if sentences else self._declined(run, hits)
+
+    def _by_chat(self, run: _Run, chat: ChatReader, hits: Sequence[PassageHit]) -> Iterator[Answer]:
+        passages = [hit.passage for hit in hits[:_CHAT_PASSAGES]]
+        checked: dict[Written, _Sentence | None] = {}
+        written: list[Written] = []
+        start = time.perf_counter()
+        for written in chat.read(run.standalone, passages):
+            with run.timed("grounding"):
+                for sentence in written:
+                    if sentence not in checked:
+                        checked[sentence] = self._check(sentence, passages)
+            if kept := [found for sentence in written if (found := checked[sentence])]:
+                yield _compose(run, kept, Outcome.ANSWERED)
+        spent = (time.perf_counter() - start) * 1000
+        run.timings["reading"] = round(spent - run.timings.get("grounding", 0.0), 2)
+        kept = [found for sentence in written if (found := checked[sentence])]
+        withheld = len(written) - len(kept)
+        if not written:
+            yield self._declined(run, hits)
+        elif not kept:
+            run.notices.append(f"Answered by quoting, because the articles support nothing of what {chat.name} wrote.")
+            run.reader = self._quoting.name
+            yield self._by_quoting(run, hits)
+        elif withheld:
+            were = "sentence was" if withheld == 1 else "sentences were"
+            run.notices.append(f"{withheld} {were} withheld, because the articles do not support what was said.")
+            yield _compose(run, kept, Outcome.PARTIAL)
+        else:
+            yield _compose(run, kept, Outcome.ANSWERED)
+
+    def _check(self, sentence: Written, passages: Sequence[Passage]) -> _Sentence | None:
+        found = ground(sentence.text, sentence.cited, passages, self.index.embeddings)
+        if found.passage is None or found.span is None:
+            return None
+        return _Sentence(sentence.text, [(found.passage, found.span)], found.verdict)
+
+    def _declined(self, run: _Run, hits: Sequence[PassageHit]) -> Answer:
+        nearest = list(dict.fromkeys(hit.passage.article for hit in hits if len(hit.sentences)))[:3]
+        titles = [
+            f"“{a.title}” (as of {a.held_on.day} {a.held_on:%B %Y})" if a.held_on else f"“{a.title}”" for a in nearest
+        ]
+        closest = f" What they cover nearest to it: {'; '.join(titles)}." if titles else ""
+        return _answer(run, f"The articles do not answer this.{closest}", Outcome.DECLINED)
+
+
+def _compose(run: _Run, sentences: Sequence[_Sentence], outcome: Outcome) -> Answer:
+    citations: dict[tuple[str, int, int], Citation] = {}
+    out: list[AnswerSentence] = []
+    parts: list[str] = []
+    for sentence in sentences:
+        numbers = []
+        for passage, span in sentence.quotes:
+            key = (passage.article.id, span.start, span.end)
+            if key not in citations:
+                citations[key] = _citation(len(citations) + 1, passage, span)
+            numbers.append(citations[key].number)
+        out.append(
+            AnswerSentence(text=sentence.text, citations=tuple(numbers), verdict=sentence.verdict, lead=sentence.lead)
+        )
+        markers = "".join(f" [{number}]" for number in numbers)
+        parts.append(f"{sentence.lead} {sentence.text}{markers}".strip())
+    return _answer(run, " ".join(parts), outcome, tuple(out), tuple(citations.values()))
+
+
+def _answer(
+    run: _Run,
+    text: str,
+    outcome: Outcome,
+    sentences: tuple[AnswerSentence, ...] = (),
+    citations: tuple[Citation, ...] = (),
+) -> Answer:
+    return Answer(
+        answer=text,
+        outcome=outcome,
+        sentences=sentences,
+        citations=citations,
+        standalone_question=run.standalone,
+        reader=run.reader,
+        notice=" ".join(run.notices) or None,
+        timings_ms=dict(run.timings),
+        id=run.id,
+    )
+
+
+def _citation(number: int, passage: Passage, span: Span) -> Citation:
+    article = passage.article
+    return Citation(
+        number=number,
+        article_id=article.id,
+        title=article.title,
+        outlet=article.outlet,
+        url=article.url,
+        published=article.published,
+        as_of=article.held_on,
+        quote=span.of(article.text),
+        start=span.start,
+        end=span.end,
+        passage=passage.text.strip(),
+    )
+
+
+def sync(settings: Settings, index: Index, progress: Progress = lambda done, total: None) -> SyncReport:
+    """Bring `index` in step with the corpus folder.
+
+    Raises:
+        CorpusError: the folder is missing, or neither it nor the index holds an article.
+        IndexLockedError: see `Index.sync`.
+    """
+    corpus = load_corpus(settings.corpus_dir)
+    if not corpus.articles and not corpus.problems:
+        raise CorpusError(f"The corpus folder {settings.corpus_dir} holds no articles (.md or .txt). Put some in.")
+    if not corpus.articles and not index.snapshot.passages:
+        raise CorpusError("No article can be read:\n" + "\n".join(corpus.problems.values()))
+    return index.sync(corpus, progress)
+
+
+def build_chain(settings: Settings) -> AnswerChain:
+    """Load the models and open the index, as the settings say.
+
+    Raises:
+        AssistantError: a setting, a model or the data directory cannot be used.
+    """
+    index = Index(settings, load_embeddings(settings))
+    chat = None
+    if settings.reader_name != "extractive":
+        chat = ChatReader(settings.reader_name, load_chat_model(settings), settings)
+    return AnswerChain(settings, index, Scorer(settings.threads), chat)

@@ -1,0 +1,183 @@
+"""The command line: `assistant sync`, `ask`, `serve`, `evaluate`."""
+
+import json
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from assistant.errors import AssistantError, IndexLockedError
+from assistant.settings import Settings
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Answers about a story told by news articles.")
+_ERR = Console(stderr=True)
+CorpusOption = Annotated[Path | None, typer.Option("--corpus", help="Folder of articles; else ASSISTANT_CORPUS_DIR")]
+
+
+def main() -> None:
+    """Run the command line; an error that the user can put right is one line and exit status 1."""
+    try:
+        app()
+    except AssistantError as error:
+        _ERR.print(f"[bold red]Error:[/] {_plain(str(error))}", highlight=False)
+        sys.exit(1)
+
+
+@app.command()
+def sync(corpus: CorpusOption = None) -> None:
+    """Bring the index in step with the articles; what has not changed is skipped."""
+    from assistant.chain import sync as sync_index
+    from assistant.embeddings import load_embeddings
+    from assistant.index import Index
+
+    settings = Settings.load(corpus_dir=corpus)
+    index = Index(settings, load_embeddings(settings))
+    with _progress() as progress:
+        report = sync_index(settings, index, progress)
+    _report(report.problems)
+    _ERR.print(
+        f"{len(report.added)} added, {len(report.changed)} changed, {len(report.removed)} removed, "
+        f"{len(report.unchanged)} unchanged; {report.passages_embedded} passages embedded.",
+        highlight=False,
+    )
+    if report.problems:
+        raise typer.Exit(1)
+
+
+@app.command()
+def ask(
+    question: Annotated[str, typer.Argument(help="The question")],
+    as_json: Annotated[bool, typer.Option("--json", help="The whole answer as JSON")] = False,
+    corpus: CorpusOption = None,
+) -> None:
+    """Ask one question."""
+    from assistant.chain import build_chain
+
+    settings = Settings.load(corpus_dir=corpus)
+    chain = build_chain(settings)
+    try:
+        with _progress() as progress:
+            _report(chain.sync(progress).problems)
+    except IndexLockedError:
+        # A server is reading the same index: what it has indexed can be asked all the same.
+        _ERR.print("[dim]The index is in use elsewhere: asking it as it stands.[/]", highlight=False)
+    answer = chain.invoke(question)
+    if as_json:
+        typer.echo(answer.model_dump_json(indent=2))
+        return
+    console = Console(highlight=False)
+    console.print(_plain(answer.answer), style="yellow" if answer.outcome == "declined" else "", soft_wrap=True)
+    if answer.notice:
+        console.print(_plain(answer.notice), style="dim", soft_wrap=True)
+    for citation in answer.citations:
+        day = f", as of {citation.as_of.day} {citation.as_of:%B %Y}" if citation.as_of else ""
+        outlet = f"{citation.outlet}, " if citation.outlet else ""
+        console.print(f"\n[bold]\\[{citation.number}][/] {_plain(outlet + citation.title)}{day}", soft_wrap=True)
+        console.print(f"    “{_plain(citation.quote)}”", style="dim", soft_wrap=True)
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on", min=1, max=65535)] = 7860,
+    corpus: CorpusOption = None,
+) -> None:
+    """Index what is new and serve the chat and the answer endpoint."""
+    _refuse_taken_port(host, port)
+    import uvicorn
+
+    from assistant.api.app import create_app
+    from assistant.chain import build_chain
+
+    settings = Settings.load(corpus_dir=corpus)
+    chain = build_chain(settings)
+    with _progress() as progress:
+        report = chain.sync(progress)
+    _report(report.problems)
+    count = len(chain.index.snapshot.articles)
+    _ERR.print(f"{count} articles ready ({len(report.unchanged)} unchanged). Reader: {chain.reader}.", highlight=False)
+    server = create_app(chain)
+    chain.warm()
+    shown = f"[{host}]" if ":" in host else host
+    _ERR.print(f"[bold]Chat on http://{shown}:{port}[/]  ·  answer endpoint: /api/answer  ·  stop with Ctrl-C")
+    uvicorn.run(server, host=host, port=port, log_level="warning", timeout_graceful_shutdown=10)
+
+
+@app.command()
+def evaluate(
+    testset: Annotated[Path, typer.Argument(help="Test set, a YAML file")],
+    corpus: CorpusOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Figures and cases as JSON")] = False,
+) -> None:
+    """Ask the questions of a test set and count what was right."""
+    from assistant.chain import build_chain
+    from assistant.evaluation.runner import run
+    from assistant.evaluation.testset import load
+
+    cases = load(testset)
+    chain = build_chain(Settings.load(corpus_dir=corpus))
+    with _progress() as progress:
+        chain.sync(progress)
+    with _progress("Asking") as progress:
+        result = run(cases, chain, progress)
+    if as_json:
+        typer.echo(json.dumps(result.as_dict(), indent=2, ensure_ascii=False))
+    else:
+        Console(highlight=False).print(_plain(result.summary()), soft_wrap=True)
+
+
+@contextmanager
+def _progress(what: str = "Indexing") -> "Iterator[object]":
+    """A progress bar on standard error, drawn once there is something to do."""
+    bar = Progress(
+        TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=_ERR, transient=False
+    )
+    task = None
+
+    def update(done: int, total: int) -> None:
+        nonlocal task
+        if total and task is None:
+            bar.start()
+            task = bar.add_task(what, total=total)
+        if task is not None:
+            bar.update(task, completed=done)
+
+    try:
+        yield update
+    finally:
+        if task is not None:
+            bar.stop()
+
+
+def _report(problems: dict[str, str]) -> None:
+    for problem in problems.values():
+        _ERR.print(f"[yellow]Left out:[/] {_plain(problem)}", highlight=False, soft_wrap=True)
+
+
+def _refuse_taken_port(host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise AssistantError(
+                f"Cannot listen on {host}:{port}: {error.strerror}. Choose another port with --port."
+            ) from None
+
+
+def _plain(text: str) -> str:
+    """Text that rich shows as it stands: markup escaped, and control characters, which could steer a terminal, gone."""
+    from rich.markup import escape
+
+    return escape("".join(char for char in text if char in "\n\t" or char.isprintable()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,207 @@
+"""The extractive reader: one to four sentences that answer the question, quoted as they stand, or a decline."""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from assistant.index import Snapshot
+from assistant.lexical import stems
+from assistant.passages import Passage, Span
+from assistant.reading.question import Asked, Kind, understand
+from assistant.reading.scorer import Scorer
+from assistant.retrieval import PassageHit, SentenceHit
+
+_SCORED = 16  # sentences that the learned scorer reads for a question
+_FUSION_WEIGHT = 3.0
+_RECENCY_WEIGHT = 1.2
+_TIME_WEIGHT = 1.5
+_MARGIN = 1.6  # how far behind the best a further sentence may be
+_LEANS_BACK = re.compile(
+    r"(?:(?:it|he|she|they|its|his|her|their|him|them|this|that|these|those|such|both|neither|either|the latter"
+    r"|the former|the same|another|so|then|there)\b)",
+    re.I,
+)
+
+
+@dataclass(frozen=True)
+class Quote:
+    """A quotation that the reader has chosen; `lead` is our own word on its date, to be set before it."""
+
+    passage: Passage
+    span: Span
+    lead: str = ""
+
+    @property
+    def text(self) -> str:
+        """The quoted words."""
+        return self.span.of(self.passage.article.text)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A sentence with what speaks for it."""
+
+    hit: SentenceHit
+    logit: float
+    coverage: float
+    fits: bool
+
+    @property
+    def score(self) -> float:
+        """Scorer and search together; differences are in the scorer's units."""
+        return self.logit + _FUSION_WEIGHT * self.hit.score
+
+    @property
+    def held_on(self) -> date | None:
+        """When what it says held."""
+        return self.hit.passage.article.held_on
+
+
+class ExtractiveReader:
+    """Answers from retrieved passages by quoting. Without state between questions."""
+
+    name = "extractive"
+
+    def __init__(self, scorer: Scorer) -> None:
+        """`scorer` judges sentences."""
+        self._scorer = scorer
+
+    def read(self, question: str, hits: Sequence[PassageHit], snapshot: Snapshot) -> list[Quote]:
+        """The quotations that answer, in reading order; none means that the articles do not answer."""
+        candidates = self.candidates(question, hits, snapshot)
+        asked = understand(question)
+        if not candidates or answerable(question, candidates, snapshot) < THRESHOLD:
+            return []
+        ranked = _rank(candidates, asked)
+        chosen = _choose(ranked, asked)
+        return _arrange(chosen, asked)
+
+    def candidates(self, question: str, hits: Sequence[PassageHit], snapshot: Snapshot) -> list[Candidate]:
+        """The sentences worth a close look, each scored."""
+        sentences = sorted((sentence for hit in hits for sentence in hit.sentences), key=lambda s: -s.score)[:_SCORED]
+        pairs = [(hit.passage.article.title, hit.previous, hit.text) for hit in sentences]
+        logits = self._scorer.scores(question, pairs)
+        asked = understand(question)
+        weights = {stem: snapshot.lexical.weight(stem) for stem in stems(question)}
+        total = sum(weights.values()) or 1.0
+        out = []
+        for hit, logit in zip(sentences, logits, strict=True):
+            context = set(stems(f"{hit.passage.article.title} {hit.previous} {hit.text}"))
+            coverage = sum(weight for stem, weight in weights.items() if stem in context) / total
+            out.append(Candidate(hit, float(logit), coverage, asked.fits(hit.text, question)))
+        return out
+
+
+# Logistic regression on questions with and without an answer; `tests/` and the README say on which and how well.
+_INTERCEPT, _W_LOGIT, _W_COVERAGE, _W_COSINE, _W_FITS, _W_UNSEEN = -2.0, 0.5, 2.0, 2.0, 0.8, -2.0
+THRESHOLD = 0.5
+
+
+def features(question: str, candidates: Sequence[Candidate], snapshot: Snapshot) -> tuple[float, ...]:
+    """What tells whether the articles answer: of the best candidate its scorer's logit, how much of the question's
+    words' weight it covers, its cosine, whether it holds the kind of thing asked for; and the weight share of words
+    that no article has.
+    """
+    best = max(candidates, key=lambda candidate: candidate.score)
+    weights = {stem: snapshot.lexical.weight(stem) for stem in stems(question)}
+    unseen = sum(weight for stem, weight in weights.items() if stem not in snapshot.lexical)
+    return (best.logit, best.coverage, best.hit.cosine, float(best.fits), unseen / (sum(weights.values()) or 1.0))
+
+
+def answerable(question: str, candidates: Sequence[Candidate], snapshot: Snapshot) -> float:
+    """The probability, 0 to 1, that the articles answer the question."""
+    logit, coverage, cosine, fits, unseen = features(question, candidates, snapshot)
+    z = _INTERCEPT + _W_LOGIT * logit + _W_COVERAGE * coverage + _W_COSINE * cosine + _W_FITS * fits + _W_UNSEEN * unseen
+    return 1.0 / (1.0 + math.exp(-z))
+
+
+def _rank(candidates: Sequence[Candidate], asked: Asked) -> list[tuple[float, Candidate]]:
+    """Candidates with their scores after time is taken into account, best first."""
+    dates = [candidate.held_on for candidate in candidates if candidate.held_on]
+    oldest, newest = min(dates, default=date.min), max(dates, default=date.min)
+    span = (newest - oldest).days
+
+    def score(candidate: Candidate) -> float:
+        total = candidate.score + (0.5 if candidate.fits else -0.5)
+        held = candidate.held_on
+        if asked.present and held and span:
+            total += _RECENCY_WEIGHT * (held - oldest).days / span
+        if asked.years or asked.months:
+            total += _TIME_WEIGHT * _time_match(candidate, asked)
+        return total
+
+    return sorted(((score(c), c) for c in candidates), key=lambda pair: (-pair[0], pair[1].hit.passage.id))
+
+
+def _time_match(candidate: Candidate, asked: Asked) -> float:
+    """1 where the sentence names the time asked about, 0.5 where its article is of that time, -1 where neither."""
+    text, held = candidate.hit.text, candidate.held_on
+    names_year = not asked.years or any(year in text for year in asked.years)
+    names_month = not asked.months or any(re.search(rf"\b{month}", text, re.I) for month in asked.months)
+    if names_year and names_month:
+        return 1.0
+    of_year = held is not None and (not asked.years or str(held.year) in asked.years)
+    of_month = held is not None and (not asked.months or f"{held:%b}".lower() in asked.months)
+    return 0.5 if of_year and of_month else -1.0
+
+
+def _choose(ranked: Sequence[tuple[float, Candidate]], asked: Asked) -> list[Candidate]:
+    top, best = ranked[0]
+    limit = 4 if asked.kind in (Kind.LIST, Kind.REASON) else 3
+    chosen = [best]
+    if asked.present and (earlier := _earlier(ranked, best)):
+        chosen.append(earlier)
+    for score, candidate in ranked[1:]:
+        if len(chosen) >= limit or score < top - _MARGIN:
+            break
+        if candidate not in chosen and not any(_redundant(candidate.hit.text, other.hit.text) for other in chosen):
+            chosen.append(candidate)
+    return chosen
+
+
+def _earlier(ranked: Sequence[tuple[float, Candidate]], best: Candidate) -> Candidate | None:
+    """What an earlier article said on the same point, so that the reader sees what the present state superseded."""
+    if best.held_on is None:
+        return None
+    for _, candidate in sorted(ranked, key=lambda pair: -pair[1].score):
+        old = candidate.held_on is not None and candidate.held_on < best.held_on - timedelta(days=30)
+        close = candidate.hit.score >= 0.75 * best.hit.score and candidate.score >= best.score - 2 * _MARGIN
+        if old and close and not _redundant(candidate.hit.text, best.hit.text):
+            return candidate
+    return None
+
+
+def _redundant(one: str, other: str) -> bool:
+    left, right = set(stems(one)), set(stems(other))
+    return len(left & right) >= 0.6 * max(1, min(len(left), len(right)))
+
+
+def _arrange(chosen: Sequence[Candidate], asked: Asked) -> list[Quote]:
+    """Reading order: articles newest first where the present is asked about, else oldest first; within one as written.
+
+    A sentence that leans on the one before it brings it along.
+    """
+    picks: dict[tuple[str, int], tuple[Passage, Span]] = {}
+    for candidate in chosen:
+        hit = candidate.hit
+        numbers = [hit.number]
+        if hit.number and _LEANS_BACK.match(hit.text):
+            numbers.insert(0, hit.number - 1)
+        for number in numbers:
+            span = hit.passage.sentences[number]
+            picks.setdefault((hit.passage.article.id, span.start), (hit.passage, span))
+    held = {key: passage.article.held_on for key, (passage, _) in picks.items()}
+    direction = -1 if asked.present else 1
+    order = sorted(picks, key=lambda key: (direction * (held[key] or date.min).toordinal(), key))
+    dated = asked.present or len(set(held.values())) > 1
+    quotes: list[Quote] = []
+    shown: date | None = None
+    for key in order[:4]:
+        passage, span = picks[key]
+        day = held[key]
+        lead = f"As of {day.day} {day:%B %Y}:" if dated and day and day != shown else ""
+        quotes.append(Quote(passage, span, lead))
+        shown = day
+    return quotes

@@ -1,0 +1,1 @@
+"""The chat page: a Gradio app that renders what the chain answers."""
