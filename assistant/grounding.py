@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from langchain_core.embeddings import Embeddings
 
 from assistant.answer import Verdict
+from assistant.embeddings import PassageEmbeddings
 from assistant.lexical import stems
 from assistant.passages import Passage, Span
 from assistant.reading.question import MONTHS
@@ -70,7 +70,7 @@ class Grounded:
     span: Span | None = None
 
 
-def ground(text: str, cited: Sequence[int], passages: Sequence[Passage], embeddings: Embeddings) -> Grounded:
+def ground(text: str, cited: Sequence[int], passages: Sequence[Passage], embeddings: PassageEmbeddings) -> Grounded:
     """Check `text`, which cites passages by their places in `passages` counted from 1.
 
     Citations of nothing are ignored. Where none of the cited passages supports the text, the others are tried: the
@@ -97,7 +97,7 @@ def verify_quote(passage: Passage, span: Span) -> Verdict:
     return Verdict.SUPPORTED if inside and span.start in starts and span.end in ends else Verdict.UNSUPPORTED
 
 
-def support(text: str, vector: np.ndarray, passage: Passage, embeddings: Embeddings) -> Span | None:
+def support(text: str, vector: np.ndarray, passage: Passage, embeddings: PassageEmbeddings) -> Span | None:
     """The run of one to three sentences of the passage that supports `text`; None if none does."""
     article = passage.article
     around = f"{article.title} {article.outlet or ''} {article.held_on:%d %B %Y}" if article.held_on else article.title

@@ -110,7 +110,9 @@ class Index:
         self._acquire_read()
 
     def close(self) -> None:
-        """Let go of the lock."""
+        """Let go of the database and the lock."""
+        if self._client is not None:  # else Chroma keeps it for this process, blind to what others write meanwhile
+            self._client.close()  # type: ignore[attr-defined]  # their class has it, their interface does not
         self._lock.close()
 
     @property
@@ -173,7 +175,9 @@ class Index:
             try:
                 self._lock.acquire_write(timeout=1)
             except Timeout:
-                raise IndexLockedError(self._locked("is in use by another process, such as `assistant serve`")) from None
+                raise IndexLockedError(
+                    self._locked("is in use by another process, such as `assistant serve`")
+                ) from None
             (self._settings.data_dir / "writer.json").write_text(
                 json.dumps({"pid": os.getpid(), "command": " ".join(sys.argv[:2]), "since": time.strftime("%F %T")})
             )
@@ -298,10 +302,11 @@ class Index:
         passages: list[Passage] = []
         vectors: list[Vectors] = []
         for key in sorted(versions):
-            whole = [parts for parts in versions[key].values() if len(parts) == parts[0][0]["passages"]]
+            whole = [records for records in versions[key].values() if len(records) == records[0][0]["passages"]]
             if not whole:
                 continue
-            parts = sorted(max(whole, key=lambda p: p[0][0]["written"]), key=lambda part: part[0]["ordinal"])
+            parts = max(whole, key=lambda records: int(records[0][0]["written"]))
+            parts.sort(key=lambda record: int(record[0]["ordinal"]))
             article = Article.model_validate(
                 {**json.loads(parts[0][0]["article"]), "text": "".join(document for _, document in parts)}
             )

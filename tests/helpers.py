@@ -56,6 +56,9 @@ class HashEmbeddings:
     def embed_query(self, text: str) -> list[float]:
         return [float(value) for value in hash_vector(text, self._dimension)]
 
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        return [self.embed_query(text) for text in texts]
+
     def embed_passages(self, passages: Sequence[Passage]) -> list[tuple[Vectors, Vectors]]:
         out = []
         for passage in passages:
@@ -80,6 +83,9 @@ class CountingEmbeddings:
 
     def embed_query(self, text: str) -> list[float]:
         return self._inner.embed_query(text)
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        return self._inner.embed_documents(texts)
 
     def embed_passages(self, passages: Sequence[Passage]) -> list[tuple[Vectors, Vectors]]:
         if self._limit is not None and self.passages + len(passages) > self._limit:

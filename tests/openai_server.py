@@ -80,7 +80,8 @@ class OpenAIServer:
 
     def stop(self) -> None:
         """Close the port; replies that are delayed are given up."""
-        assert self._http is not None and self._thread is not None, "the server is not started"
+        assert self._http is not None, "the server is not started"
+        assert self._thread is not None
         self.stopping.set()
         self._http.shutdown()
         self._http.server_close()

@@ -50,7 +50,8 @@ def test_the_field_names_that_clients_rely_on() -> None:
     names = {"answer", "outcome", "sentences", "citations", "standalone_question", "reader", "timings_ms", "id"}
     assert names <= shown.keys()
     assert shown["outcome"] == "answered"
-    assert shown["sentences"][0] == {"text": "The sky was clear.", "citations": [1], "verdict": "supported"}
+    sentence = {"text": "The sky was clear.", "citations": [1], "verdict": "supported"}
+    assert sentence.items() <= shown["sentences"][0].items()
     assert shown["citations"][0].keys() == {
         *("number", "article_id", "title", "outlet", "url", "published", "as_of", "quote", "start", "end", "passage")
     }
@@ -95,8 +96,8 @@ def test_a_declined_answer_carries_neither_sentences_nor_citations() -> None:
 
 def test_nothing_can_be_changed_or_added() -> None:
     with pytest.raises(ValidationError, match="frozen"):
-        answer().answer = "Something else."
-    with pytest.raises(ValidationError, match="[Ee]xtra"):
+        answer().answer = "Something else."  # type: ignore[misc]
+    with pytest.raises(ValidationError, match=r"[Ee]xtra"):
         answer(confidence=0.9)
-    with pytest.raises(ValidationError, match="[Ee]xtra"):
+    with pytest.raises(ValidationError, match=r"[Ee]xtra"):
         Turn.model_validate({"question": "Who?", "answer": "Nobody.", "role": "user"})

@@ -230,7 +230,7 @@ def test_a_folder_that_cannot_be_listed_is_an_error(
 
 
 def test_a_missing_folder_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match="does not exist.*ASSISTANT_CORPUS_DIR"):
+    with pytest.raises(CorpusError, match=r"does not exist.*ASSISTANT_CORPUS_DIR"):
         load_corpus(tmp_path / "nowhere")
     with pytest.raises(CorpusError, match="does not exist"):
         load_corpus(write_article(tmp_path, "a.md"))
@@ -309,4 +309,4 @@ def test_the_digest_moves_with_everything_the_article_says(change: dict[str, Any
 
 def test_an_article_does_not_change() -> None:
     with pytest.raises(ValueError, match="frozen"):
-        make_article().text = "Else."
+        make_article().text = "Else."  # type: ignore[misc]

@@ -49,7 +49,7 @@ def check_passages(embeddings: PassageEmbeddings, passages: Sequence[Passage]) -
         ),
         (
             "Who was dismissed as chief executive?",
-            ["The board fired Sam Altman, the CEO.", "A new chief executive was found.", "Rain fell in the hills."],
+            ["The board fired Sam Altman, the CEO.", "Sam Altman founded a company.", "Rain fell in the hills."],
         ),
     ],
 )

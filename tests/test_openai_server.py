@@ -1,5 +1,7 @@
 """The stand-in for OpenAI, spoken to by OpenAI's own client."""
 
+import json
+
 import openai
 import pytest
 from openai.types.chat import ChatCompletionMessageParam
@@ -75,7 +77,7 @@ def test_a_delay_longer_than_the_clients_patience_is_a_timeout(openai_server: Op
 
 def test_a_body_that_is_no_json(openai_server: OpenAIServer) -> None:
     openai_server.replies.append(Reply(body="<html>"))
-    with pytest.raises(ValueError):
+    with pytest.raises(json.JSONDecodeError):
         chat(openai_server)
 
 

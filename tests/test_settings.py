@@ -139,4 +139,4 @@ def test_a_complaint_about_another_setting_does_not_show_the_key(monkeypatch: py
 
 def test_settings_do_not_change() -> None:
     with pytest.raises(ValidationError):
-        Settings.load().threads = 9
+        Settings.load().threads = 9  # type: ignore[misc]

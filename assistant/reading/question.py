@@ -4,18 +4,15 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from assistant.lexical import STOP_WORDS
+
 MONTHS = (
     "january february march april may june july august september october november december "
     "jan feb mar apr jun jul aug sep sept oct nov dec"
 ).split()
-_MONTH = "|".join(sorted(MONTHS, key=len, reverse=True))
 _YEAR = re.compile(r"\b(1[89]\d\d|20\d\d)\b")
-_DATE = re.compile(rf"\b(?:1[89]\d\d|20\d\d)\b|\b(?:{_MONTH})\b\.?|\b(?:mon|tues|wednes|thurs|fri|satur|sun)day\b", re.I)
-_NUMBER = re.compile(
-    r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozen|hundred|thousand|million|billion"
-    r"|trillion|half|third|quarter|percent)s?\b",
-    re.I,
-)
+# Capitalised only: "may" is a verb and "march" a walk.
+_MONTH_NAME = "|".join(sorted((month.capitalize() for month in MONTHS), key=len, reverse=True))
 _NAME = re.compile(r"\b[A-Z][\w’'-]*[^\W_]\b|\b[a-z]+[A-Z]\w*")
 _PRESENT = re.compile(
     r"\b(?:is|are|does|do|has|have|can|may|now|currently|today|still|latest|current|owns?|ties?|holds?|pays?|stands?"
@@ -31,22 +28,66 @@ class Kind(StrEnum):
     """The kind of answer that is asked for."""
 
     DATE = "date"
-    AMOUNT = "amount"
+    PERCENTAGE = "percentage"
+    MONEY = "money"
+    NUMBER = "number"
+    PERSON = "person"
     NAME = "name"
     REASON = "reason"
     LIST = "list"
     OTHER = "other"
 
 
+# The first that matches decides.
 _KINDS = (
-    (Kind.DATE, re.compile(r"\bwhen\b|\b(?:what|which|in what|on what|on which) (?:year|date|day|month)\b|\bsince when\b", re.I)),
-    (Kind.AMOUNT, re.compile(r"\bhow (?:much|many|big|large|high|long|old|often|far)\b|\b(?:what|which) (?:\w+ ){0,2}"
-                             r"(?:percentage|percent|share|amount|sum|price|number|valuation|figure)\b", re.I)),
-    (Kind.REASON, re.compile(r"\bwhy\b|\bhow come\b|\bwhat (?:reason|caused|led)\b", re.I)),
-    (Kind.LIST, re.compile(r"\b(?:which|what) (?:other )?(?:companies|firms|rivals|clouds|products|models|investors|people"
-                           r"|countries|sites|conditions|promises|parties|competitors|alternatives|risks)\b|^list\b|^name\b", re.I)),
-    (Kind.NAME, re.compile(r"\bwho(?:m|se)?\b|\bwhich (?:company|firm|person|outlet|newspaper|country|city)\b", re.I)),
-)  # fmt: skip
+    (Kind.DATE, r"\bwhen\b|\b(?:what|which) (?:exact )?(?:year|date|day|month)\b|\bsince when\b|\bhow long ago\b"),
+    (
+        Kind.PERCENTAGE,
+        r"\bpercent(?:age)?\b|\bper cent\b|\b(?:what|which|how (?:large|big)(?: a)?) (?:\w+ )?(?:share|stake|part|portion"
+        r"|proportion|fraction)\b(?! price)|\bhow much of\b.*\b(?:owns?|holds?|comes?)\b",
+    ),
+    (
+        Kind.MONEY,
+        r"\bhow much\b.*\b(?:money|cash|capital|funding|invest\w*|pays?|paid|put|costs?|raised?|raise|spen[dt]|commit\w*|los[et]"
+        r"|offer\w*|worth|earn\w*|charge\w*|ask\w*)\b|\b(?:what|which) (?:is|was|are|were)\b.*\b(?:valued|valuation|worth"
+        r"|salary|net income|revenue|profit|price|market value)\b|\b(?:what|which|at what) (?:\w+ )?(?:sum|price|valuation"
+        r"|amount)\b|\bvalued at\b",
+    ),
+    (
+        Kind.NUMBER,
+        r"\bhow (?:much|many|big|large|high|long|old|often|far)\b|\b(?:what|which) (?:number|figure|score|total)\b",
+    ),
+    (Kind.REASON, r"\bwhy\b|\bhow come\b|\bwhat (?:reason|caused|led|made)\b"),
+    (
+        Kind.PERSON,
+        r"\bwho\b.*\b(?:chief|head|boss|chair\w*|executive|president|director|officer|spokes\w+|lawyer|judge|ceo|cfo|cto"
+        r"|founder|observer|successor)\b|\bname of\b.*\b(?:chief|head|boss|chair\w*|executive|president|director|officer)\b",
+    ),
+    (
+        Kind.LIST,
+        r"\b(?:which|what) (?:\w+ )?(?:companies|firms|rivals|clouds|products|models|investors|people|countries|sites"
+        r"|conditions|promises|parties|competitors|alternatives|risks|terms)\b|^(?:list|name)\b",
+    ),
+    (Kind.NAME, r"\bwho(?:m|se)?\b|\bname of\b|\bwhich (?:company|firm|person|outlet|newspaper|country|city|law firm)\b"),
+)
+_PATTERNS = tuple((kind, re.compile(pattern, re.I)) for kind, pattern in _KINDS)
+_HOLDS = {
+    Kind.DATE: re.compile(
+        rf"\b(?:1[89]\d\d|20\d\d)\b|\b(?:{_MONTH_NAME})\b|\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day\b"
+    ),
+    Kind.PERCENTAGE: re.compile(r"\d\s?%|\bper ?cent\b|\b(?:half|third|quarter|majority|minority|nothing|none)\b", re.I),
+    Kind.MONEY: re.compile(
+        r"[$€£¥]\s?\d|\d\s?(?:bn|m|million|billion|trillion)\b|\b(?:millions|billions|trillions|dollars|euros|pounds)\b"
+        r"|\b(?:undisclosed|not (?:been )?disclosed|no (?:amount|sum|figure))\b",
+        re.I,
+    ),
+    Kind.NUMBER: re.compile(
+        r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozen|hundred|thousand|million|billion"
+        r"|trillion|half|quarter)s?\b",
+        re.I,
+    ),
+    Kind.PERSON: re.compile(r"\b[A-Z][\w’'-]+ (?:[A-Z]\.? )?(?:de |van |von )?[A-Z][\w’'-]+"),
+}
 
 
 @dataclass(frozen=True)
@@ -58,30 +99,38 @@ class Asked:
     months: frozenset[str]
     present: bool
 
+    @property
+    def factoid(self) -> bool:
+        """Whether one date, amount or name is asked for, which a sentence has or has not."""
+        return self.kind in _HOLDS or self.kind is Kind.NAME
+
     def fits(self, sentence: str, question: str) -> bool:
         """Whether the sentence holds the kind of thing that is asked for."""
-        if self.kind is Kind.DATE:
-            return bool(_DATE.search(sentence))
-        if self.kind is Kind.AMOUNT:
-            return bool(_NUMBER.search(sentence))
-        if self.kind is Kind.NAME:
-            # A name that the question has already given is no answer to it.
+        if self.kind in _HOLDS:
+            # What the question has said itself is no answer to it.
             known = question.casefold()
-            body = sentence[1:] if sentence[:1].isupper() and not _NAME.match(sentence) else sentence
-            return any(name.group().casefold() not in known for name in _NAME.finditer(body))
+            return any(found.group().casefold() not in known for found in _HOLDS[self.kind].finditer(sentence))
+        if self.kind is Kind.NAME:
+            return _has_new_name(sentence, question)
         return True
 
 
 def understand(question: str) -> Asked:
     """Read off a question what it asks for."""
-    kind = next((kind for kind, pattern in _KINDS if pattern.search(question)), Kind.OTHER)
+    kind = next((kind for kind, pattern in _PATTERNS if pattern.search(question)), Kind.OTHER)
     years = frozenset(_YEAR.findall(question))
-    # Capitalised only: "may" is a verb and "march" a walk.
     months = frozenset(word.lower()[:3] for word in re.findall(r"\b[A-Z][a-z]+\b", question) if word.lower() in MONTHS)
     present = (
-        kind in (Kind.OTHER, Kind.AMOUNT, Kind.NAME, Kind.LIST, Kind.REASON)
-        and not years
-        and bool(_PRESENT.search(question))
-        and not _PAST.search(question)
+        kind is not Kind.DATE and not years and bool(_PRESENT.search(question)) and not _PAST.search(question)
     )
     return Asked(kind, years, months, present)
+
+
+def _has_new_name(sentence: str, question: str) -> bool:
+    known = question.casefold()
+    for found in _NAME.finditer(sentence):
+        name = found.group().casefold()
+        begins = not sentence[: found.start()].strip(" “\"'")
+        if name.removesuffix("’s").removesuffix("'s") not in known and not (begins and name in STOP_WORDS):
+            return True
+    return False

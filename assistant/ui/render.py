@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 from assistant.answer import Answer, AnswerSentence, Citation, Outcome, Verdict
 from assistant.articles import Article
 
-_MARKER = re.compile(r"[ \t]*\[(\d{1,4})\]")
-_HEADING = re.compile(r"^(#{1,6}[ \t]+)([^\n]*\S[^\n]*)$", re.MULTILINE)
+_MARKER = re.compile(r"(?<![ \t])[ \t]*\[(\d{1,4})\]")
+_HEADING = re.compile(r"^(#{1,6}[ \t]+)(\S[^\n]*)$", re.MULTILINE)
 _TAGS = {
     Verdict.MISATTRIBUTED: ("cites the wrong place", "The words it cites do not say this."),
     Verdict.UNSUPPORTED: ("not confirmed", "No passage of the articles was found to say this."),
@@ -43,11 +43,6 @@ def safe_url(url: str | None) -> str | None:
     except ValueError:
         return None
     return url if parts.scheme in ("http", "https") and host and "\\" not in url else None
-
-
-def conversation(turns: Iterable[str]) -> str:
-    """The whole conversation from its rendered turns; empty for none."""
-    return "".join(turns)
 
 
 def turn(question: str, reply: str) -> str:
@@ -89,7 +84,8 @@ def reply(question: str, answer: Answer, *, streaming: bool = False, stopped: bo
     if not streaming:
         parts.append(sources(answer.citations))
         parts.append(_small_print(question, answer))
-    return f'<div class="reply{state}{" streaming" if streaming else ""}">{"".join(parts)}</div>'
+    busy = ' streaming" aria-busy="true' if streaming else ""
+    return f'<div class="reply{state}{busy}">{"".join(parts)}</div>'
 
 
 def sources(citations: Iterable[Citation]) -> str:
@@ -98,7 +94,7 @@ def sources(citations: Iterable[Citation]) -> str:
         f'<li><button type="button" class="source-item" {_target(citation)}>'
         f'<span class="number" aria-hidden="true">{citation.number}</span>'
         f'<span class="sr-only">Open source {citation.number}: </span>'
-        f'<span class="about"><bdi class="title">{escape(citation.title)}</bdi> {_byline(citation)}'
+        f'<span class="about"><bdi class="title">{escape(citation.title)}</bdi> {_byline(citation.outlet, _held(citation))}'
         f' <q class="quote" dir="auto">{escape(citation.quote)}</q></span></button></li>'
         for citation in citations
     )
@@ -108,7 +104,7 @@ def sources(citations: Iterable[Citation]) -> str:
 def article_panel(article: Article, start: int, end: int, quote: str) -> str:
     """A whole article with the quoted words marked.
 
-    If the article no longer says `quote` at that place, because it was changed since, nothing is marked and that is said.
+    If the article was changed and no longer says `quote` at that place, nothing is marked and that is said.
     """
     held = article.text[start:end] == quote and 0 <= start < end
     if held:
@@ -118,28 +114,15 @@ def article_panel(article: Article, start: int, end: int, quote: str) -> str:
     else:
         text = _prose(article.text)
         warning = _changed("This article was changed after the answer was given. It then said:", quote)
-    facts = [f"<bdi>{escape(article.outlet)}</bdi>"] if article.outlet else []
+    dates = [("Published", article.published), ("Updated", article.updated)]
+    facts = [f"<div><dt>{name}</dt><dd>{day(value)}</dd></div>" for name, value in dates if value]
     if article.author:
-        facts.append(f"by <bdi>{escape(article.author)}</bdi>")
-    dates = []
-    if article.held_on:
-        dates.append(f"<div><dt>What it says held on</dt><dd>{day(article.held_on)}</dd></div>")
-    if article.published:
-        dates.append(f"<div><dt>Published</dt><dd>{day(article.published)}</dd></div>")
-    if article.updated:
-        dates.append(f"<div><dt>Updated</dt><dd>{day(article.updated)}</dd></div>")
-    link = safe_url(article.url)
-    anchor = (
-        f'<p class="link"><a href="{escape(link)}" target="_blank" rel="noopener noreferrer">Read it at '
-        f'<bdi>{escape(urlsplit(link).hostname or "")}</bdi><span class="sr-only"> (opens a new tab)</span></a></p>'
-        if link
-        else ""
-    )
+        facts.insert(0, f"<div><dt>By</dt><dd><bdi>{escape(article.author)}</bdi></dd></div>")
     return _panel(
         article.title,
-        (f'<p class="by">{", ".join(facts)}</p>' if facts else "")
-        + (f'<dl class="dates">{"".join(dates)}</dl>' if dates else "")
-        + anchor
+        _byline(article.outlet, article.held_on),
+        (f'<dl class="facts">{"".join(facts)}</dl>' if facts else "")
+        + _link(article.url)
         + warning
         + f'<div class="article-text" lang="{escape(article.language)}" dir="auto">{text}</div>',
     )
@@ -147,9 +130,8 @@ def article_panel(article: Article, start: int, end: int, quote: str) -> str:
 
 def missing_panel(quote: str) -> str:
     """What the panel says of an article that the index does not hold any more."""
-    return _panel(
-        "Article not found", _changed("This article was taken out after the answer was given. It then said:", quote)
-    )
+    body = _changed("This article was taken out after the answer was given. It then said:", quote)
+    return _panel("Article not found", "", body)
 
 
 def masthead(title: str, articles: Mapping[str, Article]) -> str:
@@ -176,7 +158,9 @@ def plain_text(question: str, answer: Answer) -> str:
         lines += ["", "Sources"]
     for citation in answer.citations:
         held = citation.as_of or citation.published
-        about = ", ".join(filter(None, [citation.outlet, plain_day(held) if held else None, safe_url(citation.url)]))
+        about = ", ".join(
+            filter(None, [citation.outlet, f"as of {plain_day(held)}" if held else None, safe_url(citation.url)])
+        )
         lines.append(f"[{citation.number}] {citation.title}{f' ({about})' if about else ''}: “{citation.quote}”")
     return "\n".join(lines)
 
@@ -189,16 +173,24 @@ def _words(answer: Answer) -> str:
     citations = {citation.number: citation for citation in answer.citations}
     out: list[str] = []
     position = 0
+    dated = False
     for sentence in answer.sentences:
-        found = answer.answer.find(sentence.text, position) if sentence.text else -1
+        whole = f"{sentence.lead} {sentence.text}".strip()
+        found = answer.answer.find(whole, position) if whole else -1
         if found < 0:
             continue
         out.append(_with_markers(answer.answer[position:found], citations))
+        if sentence.lead:
+            # Statements that held at different dates stand apart.
+            out.append(
+                f'{"</span>" if dated else ""}<span class="dated"><span class="lead">{escape(sentence.lead)}</span> '
+            )
+            dated = True
         own = {number: citations[number] for number in sentence.citations}
         out.append(_sentence(sentence, _with_markers(sentence.text, own)))
-        position = found + len(sentence.text)
+        position = found + len(whole)
     out.append(_with_markers(answer.answer[position:], citations))
-    return "".join(out)
+    return "".join(out) + ("</span>" if dated else "")
 
 
 def _sentence(sentence: AnswerSentence, words: str) -> str:
@@ -226,7 +218,7 @@ def _marker(citation: Citation) -> str:
     # A word joiner keeps the marker on the line of the word that it belongs to.
     return (
         f'<span class="mark-wrap">&#8288;<button type="button" class="cite" aria-label="{label}" '
-        f'data-tip="{escape(citation.quote)}" data-about="{escape(citation.title)}" {_target(citation)}>'
+        f'data-about="{escape(citation.title)}" {_target(citation)}>'
         f"{citation.number}</button></span>"
     )
 
@@ -238,26 +230,44 @@ def _target(citation: Citation) -> str:
     )
 
 
-def _byline(citation: Citation) -> str:
-    outlet = f"<bdi>{escape(citation.outlet)}</bdi>" if citation.outlet else ""
-    held = citation.as_of or citation.published
-    return f'<span class="by">{" · ".join(filter(None, [outlet, day(held)]))}</span>'
+def _held(citation: Citation) -> date | None:
+    return citation.as_of or citation.published
+
+
+def _byline(outlet: str | None, held: date | None) -> str:
+    name = f"<bdi>{escape(outlet)}</bdi>" if outlet else ""
+    dated = f"as of {day(held)}" if held else ""
+    return f'<span class="by">{" · ".join(filter(None, [name, dated]))}</span>'
+
+
+def _link(url: str | None) -> str:
+    safe = safe_url(url)
+    if safe is None:
+        return ""
+    return (
+        f'<p class="link"><a href="{escape(safe)}" target="_blank" rel="noopener noreferrer">Read it at '
+        f'<bdi>{escape(urlsplit(safe).hostname or "")}</bdi><span class="sr-only"> (opens a new tab)</span></a></p>'
+    )
 
 
 def _small_print(question: str, answer: Answer) -> str:
     parts = [f"<span>Reader: <bdi>{escape(answer.reader)}</bdi></span>"]
-    if answer.standalone_question.strip().casefold() != question.strip().casefold():
-        parts.append(f'<span>Understood as: “<bdi class="standalone">{escape(answer.standalone_question)}</bdi>”</span>')
-    text = escape(plain_text(question, answer))
-    parts.append(f'<button type="button" class="copy" data-copy="{text}">Copy with sources</button>')
+    if answer.standalone_question.casefold().split() != question.casefold().split():
+        parts.append(
+            f'<span>Understood as: “<bdi class="standalone">{escape(answer.standalone_question)}</bdi>”</span>'
+        )
+    if answer.citations:
+        text = escape(plain_text(question, answer))
+        parts.append(f'<button type="button" class="copy" data-copy="{text}">Copy with sources</button>')
     return f'<footer class="small">{"".join(parts)}</footer>'
 
 
-def _panel(title: str, body: str) -> str:
+def _panel(title: str, byline: str, body: str) -> str:
     return (
-        '<section class="source" aria-labelledby="source-title"><header><p class="label">Source</p>'
-        '<button type="button" class="close" aria-label="Close the source">Close</button></header>'
-        f'<h2 id="source-title" tabindex="-1" dir="auto">{escape(title)}</h2>{body}</section>'
+        '<section class="source" aria-labelledby="source-title"><header>'
+        f'<h2 id="source-title" tabindex="-1" dir="auto">{escape(title)}</h2>'
+        f'<button type="button" class="close" aria-label="Close the source">Close</button>{byline}</header>'
+        f"{body}</section>"
     )
 
 

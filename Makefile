@@ -1,0 +1,55 @@
+# Every target sets up what it needs: a virtual environment with the locked packages, and for tests a Chromium.
+PYTHON ?= python3
+PORT ?= 7860
+BENCH ?=
+BIN := .venv/bin
+export UV_PYTHON_DOWNLOADS := never
+export UV_PROJECT_ENVIRONMENT := .venv
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test check format bench eval clean screenshots chromium
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null \
+	  || grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST)
+
+install: .venv/.installed ## Set up the virtual environment, nothing else
+
+.venv/.installed: pyproject.toml uv.lock
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' \
+	  || { echo "Python 3.11, 3.12 or 3.13 is needed; this is $$($(PYTHON) --version). Try: make PYTHON=python3.11 …"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@command -v uv >/dev/null || test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet "uv>=0.8"
+	@uv=$$(command -v uv || echo $(BIN)/uv); $$uv sync --frozen --inexact --compile-bytecode --quiet
+	@touch $@
+
+run: install ## Index the articles and serve the chat on http://127.0.0.1:7860
+	@$(BIN)/assistant serve --port $(PORT)
+
+test: install chromium ## Run the tests
+	@$(BIN)/pytest
+
+check: install ## Format, lint and types, without changing anything
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+format: install ## Format the code and mend what the linter can mend
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: install ## Measure start, first answer, and each stage of an answer
+	@$(BIN)/python -m tests.bench
+
+eval: install ## Ask the test set's questions and count what was right
+	@$(BIN)/assistant evaluate tests/story.yaml
+
+screenshots: install chromium ## Take the README's pictures
+	@$(BIN)/python -m tests.screenshots docs
+
+chromium: install
+	@.ci/chromium
+
+clean: ## Remove what the other targets made
+	@rm -rf .venv .assistant .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

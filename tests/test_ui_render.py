@@ -1,0 +1,295 @@
+"""The page's HTML: what comes from articles, questions and models stays text, whatever it looks like."""
+
+from datetime import date
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+from helpers import make_article
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assistant.answer import Answer, AnswerSentence, Citation, Outcome, Verdict
+from assistant.ui import conversation, render
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "\"><svg onload='alert(1)'>",
+    "' autofocus onfocus=alert(1) x='",
+    "javascript:alert(1)",
+    "</mark></div><h1>owned",
+    "&lt;b&gt; &amp;#x27; &copy",
+    "[1] [2](javascript:alert(1)) ![x](http://evil.test/x.png)",
+    "${alert(1)} {{value}} `",
+    "<!-- <![CDATA[ ]]> -->",
+    "\u202eevil\u2066",
+    "line\r\nbreak\rhere",
+]
+VOID = {"br", "img", "input", "link", "meta", "hr"}
+TEXT = st.one_of(
+    st.sampled_from(HOSTILE),
+    # A NUL ends at the loader, and no UTF-8 holds a surrogate.
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1, max_size=80),
+    st.lists(st.sampled_from(HOSTILE), min_size=1, max_size=3).map(" ".join),
+)
+
+
+class Page(HTMLParser):
+    """Reads HTML as a browser does: elements with their attributes, and the text inside those of a class or name."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.elements: list[tuple[str, dict[str, str]]] = []
+        self.open: list[tuple[str, set[str]]] = []
+        self.pieces: list[tuple[frozenset[str], str]] = []
+        self.feed(source)
+        self.close()
+        assert not self.open, f"elements left open: {self.open}"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = {name: value or "" for name, value in attrs}
+        self.elements.append((tag, found))
+        if tag not in VOID:
+            self.open.append((tag, {tag, *found.get("class", "").split()}))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open, f"</{tag}> closes nothing"
+        assert self.open.pop()[0] == tag
+
+    def handle_data(self, data: str) -> None:
+        self.pieces.append((frozenset().union(*(names for _, names in self.open)), data))
+
+    def handle_comment(self, data: str) -> None:
+        raise AssertionError(f"a comment: {data}")
+
+    def text(self, name: str) -> str:
+        return "".join(data for names, data in self.pieces if name in names)
+
+
+def check_harmless(page: Page) -> None:
+    allowed = set(
+        "article section header footer h1 h2 h3 p div span button ol li q bdi time mark dl dt dd a blockquote".split()
+    )
+    for tag, attributes in page.elements:
+        assert tag in allowed
+        assert not [name for name in attributes if name.startswith("on") or name in ("style", "src", "srcdoc")]
+        if "href" in attributes:
+            assert attributes["href"].startswith(("http://", "https://"))
+            assert attributes["rel"] == "noopener noreferrer"
+            assert attributes["target"] == "_blank"
+
+
+def cite(number: int = 1, quote: str = "The sky was clear.", **fields: Any) -> Citation:
+    defaults: dict[str, Any] = {
+        "article_id": "one",
+        "title": "One",
+        "outlet": "The Paper",
+        "url": None,
+        "published": date(2026, 7, 3),
+        "as_of": date(2026, 7, 1),
+        "passage": quote,
+        "start": 0,
+    }
+    merged = {**defaults, **fields}
+    return Citation(number=number, quote=quote, end=merged["start"] + len(quote), **merged)
+
+
+def answer(text: str, sentences: list[tuple[str, list[int]]], citations: list[Citation], **fields: Any) -> Answer:
+    defaults: dict[str, Any] = {
+        "outcome": Outcome.ANSWERED,
+        "standalone_question": "What was the sky like?",
+        "reader": "extractive",
+    }
+    parts = tuple(AnswerSentence(text=s, citations=tuple(n), verdict=Verdict.SUPPORTED) for s, n in sentences)
+    return Answer(answer=text, sentences=parts, citations=tuple(citations), **{**defaults, **fields})
+
+
+@given(quote=TEXT, title=TEXT, outlet=TEXT, url=TEXT, question=TEXT, sentence=TEXT, notice=TEXT, reader=TEXT)
+def test_nothing_in_an_answer_becomes_markup(
+    quote: str, title: str, outlet: str, url: str, question: str, sentence: str, notice: str, reader: str
+) -> None:
+    citation = cite(quote=quote, title=title, outlet=outlet, url=url, article_id=title)
+    given_answer = answer(
+        f"{sentence} [1]",
+        [(sentence, [1])],
+        [citation],
+        notice=notice,
+        reader=reader,
+        standalone_question=sentence,
+    )
+    page = Page(render.turn(question, render.reply(question, given_answer)))
+    check_harmless(page)
+    assert page.text("question") == f"You asked: {question}"
+    assert page.text("title") == title
+    assert page.text("quote") == quote
+    assert page.text("note") == notice
+    targets = [a for _, a in page.elements if "data-article" in a]
+    assert {a["data-quote"] for a in targets} == {quote}
+    assert {a["data-article"] for a in targets} == {title}
+
+
+@given(before=TEXT, quote=TEXT, after=TEXT, title=TEXT, outlet=TEXT, author=TEXT, url=TEXT)
+def test_the_panel_shows_the_whole_article_and_marks_the_quote(
+    before: str, quote: str, after: str, title: str, outlet: str, author: str, url: str
+) -> None:
+    text = before + quote + after
+    facts = {"title": title, "outlet": outlet, "author": author, "url": url}
+    article = make_article(text=text).model_copy(update=facts)
+    page = Page(render.article_panel(article, len(before), len(before) + len(quote), quote))
+    check_harmless(page)
+    assert page.text("article-text") == text
+    assert page.text("mark") == quote
+    assert page.text("h2") == title
+    assert len([tag for tag, _ in page.elements if tag == "mark"]) == 1
+
+
+@given(text=TEXT, start=st.integers(-5, 100), end=st.integers(-5, 100), quote=TEXT)
+def test_only_the_quoted_words_are_ever_marked(text: str, start: int, end: int, quote: str) -> None:
+    page = Page(render.article_panel(make_article(text=text), start, end, quote))
+    assert page.text("article-text") == text
+    if text[max(start, 0) : max(end, 0)] != quote:
+        assert page.text("mark") == ""
+        assert quote in page.text("blockquote")
+
+
+@given(TEXT)
+def test_any_message_and_any_missing_article_stay_text(message: str) -> None:
+    for source in (render.failure(message), render.missing_panel(message), render.masthead(message, {})):
+        page = Page(source.replace("<code>", "<span>").replace("</code>", "</span>"))
+        check_harmless(page)
+        assert message in "".join(data for _, data in page.pieces)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "javascript:alert(1)",
+        "JaVaScRiPt:alert(1)",
+        " javascript:alert(1)",
+        "java\nscript:alert(1)",
+        "data:text/html,<script>alert(1)</script>",
+        "vbscript:x",
+        "file:///etc/passwd",
+        "//evil.test/x",
+        "/local",
+        "http://",
+        "http://[bad",
+        "https:\\\\evil.test",
+        "https://exa\u202emple.test",
+        "",
+        None,
+    ],
+)
+def test_only_web_addresses_become_links(url: str | None) -> None:
+    article = make_article().model_copy(update={"url": url})
+    assert "<a " not in render.article_panel(article, 0, 18, "The sky was clear.")
+
+
+def test_a_web_address_becomes_a_link() -> None:
+    article = make_article(url="https://example.test/a?b=1&c=2")
+    page = Page(render.article_panel(article, 0, 18, "The sky was clear."))
+    assert [a["href"] for tag, a in page.elements if tag == "a"] == ["https://example.test/a?b=1&c=2"]
+
+
+def test_each_marker_opens_its_own_citation() -> None:
+    given_answer = answer(
+        "Clear. [1] Unseen. [2] [1]",
+        [("Clear.", [1]), ("Unseen.", [2, 1])],
+        [cite(1), cite(2, "Nobody saw it.", start=19)],
+    )
+    page = Page(render.reply("q", given_answer))
+    markers = [a["data-quote"] for _, a in page.elements if a.get("class") == "cite"]
+    assert markers == ["The sky was clear.", "Nobody saw it.", "The sky was clear."]
+    assert page.text("cite") == "121"
+
+
+def test_a_marker_inside_a_quoted_sentence_is_no_citation() -> None:
+    sentence = "See note [2] and [7]."
+    given_answer = answer(f"{sentence} [1] Clear. [2]", [(sentence, [1]), ("Clear.", [2])], [cite(1), cite(2)])
+    page = Page(render.reply("q", given_answer))
+    assert page.text("cite") == "12"
+    assert page.text("sentence") == "See note [2] and [7].Clear."
+
+
+def test_a_number_without_a_citation_stays_text() -> None:
+    page = Page(render.reply("q", answer("Clear. [1] [9]", [("Clear.", [1])], [cite(1)])))
+    assert page.text("cite") == "1"
+    assert "[9]" in page.text("words")
+
+
+def test_a_sentence_with_a_date_stands_apart() -> None:
+    sentences = tuple(
+        AnswerSentence(text=text, citations=(number,), verdict=Verdict.SUPPORTED, lead=lead)
+        for text, number, lead in [("Clear.", 1, "As of 1 July 2026:"), ("Unseen.", 2, "As of 2 July 2026:")]
+    )
+    text = "As of 1 July 2026: Clear. [1] As of 2 July 2026: Unseen. [2]"
+    base = answer(text, [], [cite(1), cite(2)])
+    page = Page(render.reply("q", base.model_copy(update={"sentences": sentences})))
+    assert page.text("lead") == "As of 1 July 2026:As of 2 July 2026:"
+    assert [a["class"] for _, a in page.elements if a.get("class") == "dated"] == ["dated", "dated"]
+
+
+def test_a_sentence_that_was_not_confirmed_says_so() -> None:
+    doubted = AnswerSentence(text="Clear.", citations=(1,), verdict=Verdict.UNSUPPORTED)
+    given_answer = answer("Clear. [1]", [], [cite(1)]).model_copy(update={"sentences": (doubted,)})
+    assert Page(render.reply("q", given_answer)).text("tag") == "not confirmed"
+
+
+def test_a_declined_answer_has_no_sources() -> None:
+    declined = answer("The articles do not say.", [], [], outcome=Outcome.DECLINED)
+    page = Page(render.reply("q", declined))
+    assert any("declined" in a.get("class", "").split() for _, a in page.elements)
+    assert not [a for tag, a in page.elements if tag == "button"]
+    assert page.text("sources") == ""
+
+
+def test_the_standalone_question_is_shown_only_where_it_differs() -> None:
+    given_answer = answer("Clear. [1]", [("Clear.", [1])], [cite(1)])
+    assert "Understood as" not in render.reply("what was the  sky like?", given_answer)
+    assert "What was the sky like?" in Page(render.reply("and the sky?", given_answer)).text("standalone")
+
+
+def test_sources_come_when_the_answer_is_complete() -> None:
+    given_answer = answer("Clear. [1]", [("Clear.", [1])], [cite(1)])
+    assert 'class="sources"' not in render.reply("q", given_answer, streaming=True)
+    assert 'class="sources"' in render.reply("q", given_answer)
+    assert "Stopped before" in render.reply("q", given_answer, stopped=True)
+
+
+def test_the_masthead_says_what_can_be_answered() -> None:
+    one = make_article("a", outlet="The Paper", as_of="2026-07-01")
+    two = make_article("b", outlet="The Paper", published="2026-07-03")
+    text = "".join(data for _, data in Page(render.masthead("T", {"a": one, "b": two})).pieces)
+    assert text.startswith("TAnswers from 2 articles from The Paper, the latest of 3 July 2026.")
+    many = {str(n): make_article(str(n), outlet=f"Outlet {n}") for n in range(3)}
+    assert "3 articles from 3 outlets." in render.masthead("T", many)
+
+
+def test_copied_text_carries_its_sources() -> None:
+    text = render.plain_text("Sky?", answer("Clear. [1]", [("Clear.", [1])], [cite(1, url="https://example.test/")]))
+    assert text == (
+        "Sky?\n\nClear. [1]\n\nSources\n"
+        "[1] One (The Paper, as of 1 July 2026, https://example.test/): “The sky was clear.”"
+    )
+
+
+def test_a_conversation_survives_the_browser_and_leaves_passages_behind() -> None:
+    exchange = conversation.Exchange(question="q", answer=answer("Clear. [1]", [("Clear.", [1])], [cite(1)]))
+    stored = conversation.dump([exchange] * (conversation.MAX_EXCHANGES + 5))
+    assert len(stored) == conversation.MAX_EXCHANGES
+    loaded = conversation.load(stored)
+    assert loaded[0].answer.citations[0].passage == ""
+    assert loaded[0].html() == exchange.html()
+
+
+@pytest.mark.parametrize("stored", [None, "x", {}, [None], [{"question": "q"}], [{"question": "q", "answer": {}}]])
+def test_what_is_no_conversation_counts_as_an_empty_one(stored: object) -> None:
+    assert conversation.load(stored) == []
+
+
+@pytest.mark.parametrize("text", [" " * 50_000, "[" * 50_000, "# " + " " * 50_000, "#" * 50_000, " [1" * 20_000])
+@pytest.mark.timeout(5)
+def test_no_text_takes_long_to_render(text: str) -> None:
+    render.reply("q", answer(text, [], [cite(1)]))
+    render.article_panel(make_article().model_copy(update={"text": text}), 0, 1, "x")
