@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -102,13 +103,14 @@ def load_corpus(folder: Path) -> Corpus:
 
 
 def _article_paths(folder: Path) -> Iterator[Path]:
-    try:
-        paths = sorted(folder.rglob("*"))
-    except OSError as error:
-        raise CorpusError(f"The corpus folder {folder} cannot be listed: {error.strerror}.") from None
-    for path in paths:
+    def refuse(error: OSError) -> None:
+        # Taken for empty, a folder that cannot be listed would lose its articles at the next sync.
+        raise CorpusError(f"The corpus folder {error.filename} cannot be listed: {error.strerror}.") from None
+
+    paths = [Path(place, name) for place, _, names in os.walk(folder, onerror=refuse) for name in names]
+    for path in sorted(paths):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if path.suffix.lower() in SUFFIXES and not hidden and not path.is_dir():
+        if path.suffix.lower() in SUFFIXES and not hidden:
             if path.name.lower() not in ("readme.md", "license.md", "license.txt"):
                 yield path
 

@@ -18,7 +18,7 @@ from assistant.embeddings import load_embeddings
 from assistant.errors import CorpusError, ProviderError, QuestionError
 from assistant.followups import standalone_question
 from assistant.grounding import ground, verify_quote
-from assistant.index import Index, Progress, SyncReport
+from assistant.index import Index, Progress, Snapshot, SyncReport
 from assistant.passages import Passage, Span
 from assistant.reading.chat import ChatReader, Written, load_chat_model
 from assistant.reading.extractive import ExtractiveReader
@@ -53,6 +53,7 @@ class _Run:
     """What has been found so far for one question."""
 
     asked: Question
+    snapshot: Snapshot
     standalone: str = ""
     reader: str = "extractive"
     notices: list[str] = field(default_factory=list)
@@ -114,16 +115,15 @@ class AnswerChain(Runnable[Any, Answer]):
     # -- stages --------------------------------------------------------------------------------------------------
 
     def _answers(self, input: Any) -> Iterator[Answer]:
-        run = _Run(self._read_question(input))
-        snapshot = self.index.snapshot
-        if not snapshot.passages:
+        run = _Run(self._read_question(input), self.index.snapshot)
+        if not run.snapshot.passages:
             raise CorpusError(
                 f"No articles are indexed. Put articles into {self.settings.corpus_dir} and run `assistant sync`."
             )
         with run.timed("standalone"):
             run.standalone = self._stand_alone(run)
         with run.timed("retrieval"):
-            hits = self._retriever.search(run.standalone)
+            hits = self._retriever.search(run.standalone, run.snapshot)
         if self._chat is not None and not run.notices:
             run.reader = self._chat.name
             try:
@@ -159,7 +159,7 @@ class AnswerChain(Runnable[Any, Answer]):
 
     def _by_quoting(self, run: _Run, hits: Sequence[PassageHit]) -> Answer:
         with run.timed("reading"):
-            quotes = self._quoting.read(run.standalone, hits, self.index.snapshot)
+            quotes = self._quoting.read(run.standalone, hits, run.snapshot)
         with run.timed("grounding"):
             sentences = [
                 _Sentence(quote.text, [(quote.passage, quote.span)], verdict, quote.lead)

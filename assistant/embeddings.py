@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import SecretStr
 from tokenizers import Encoding, Tokenizer
 
-from assistant.errors import AssistantError, SettingsError
+from assistant.errors import AssistantError, ProviderError, SettingsError
 from assistant.passages import Passage
 from assistant.settings import Settings
 
@@ -128,15 +128,24 @@ class ProviderEmbeddings(Embeddings):
         self._inner = inner
 
     def embed_query(self, text: str) -> list[float]:
-        """The vector of one text."""
-        return self._inner.embed_query(text)
+        """The vector of one text. Raises `ProviderError`."""
+        return self.embed_documents([text])[0]
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
-        """One vector a text, in order."""
-        return self._inner.embed_documents(texts)
+        """One vector a text, in order.
+
+        Raises:
+            ProviderError: the provider failed.
+        """
+        try:
+            return self._inner.embed_documents(texts)
+        except Exception as error:  # each provider has classes of its own, and their messages may hold keys
+            raise ProviderError.of("embedding provider", error) from None
 
     def embed_passages(self, passages: Sequence[Passage]) -> list[tuple[Vectors, Vectors]]:
         """See `PassageEmbeddings`."""
+        if not passages:
+            return []
         texts = [_context(passage) + passage.text for passage in passages]
         counts = [len(passage.sentences) for passage in passages]
         sentences = [span.of(passage.article.text) for passage in passages for span in passage.sentences]

@@ -23,3 +23,9 @@ class IndexLockedError(AssistantError):
 
 class ProviderError(AssistantError):
     """The chat model or the embedding provider did not answer. Holds no key and no address with credentials."""
+
+    @classmethod
+    def of(cls, who: str, error: Exception) -> "ProviderError":
+        """What may be said of a provider's own exception: its class and HTTP status, never its message."""
+        status = getattr(error, "status_code", None)
+        return cls(f"the {who} failed: {type(error).__name__}" + (f" (status {status})" if status else ""))

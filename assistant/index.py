@@ -17,6 +17,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -105,26 +106,34 @@ class Index:
             self._lock = ReadWriteLock(settings.data_dir / "lock.db", is_singleton=False)
         except OSError as error:
             raise AssistantError(f"The data directory {settings.data_dir} cannot be used: {error.strerror}.") from None
+        # The lock wants to be released by the thread that took it, while any thread may sync or close.
+        self._locker = ThreadPoolExecutor(1, "index-lock")
         self._client: ClientAPI | None = None
         self._snapshot: Snapshot | None = None
+        self._closed = False
         self._acquire_read()
 
     def close(self) -> None:
-        """Let go of the database and the lock."""
+        """Let go of the database and the lock. Once is enough, twice does no harm."""
+        if self._closed:
+            return
+        self._closed = True
         if self._client is not None:  # else Chroma keeps it for this process, blind to what others write meanwhile
             self._client.close()  # type: ignore[attr-defined]  # their class has it, their interface does not
-        self._lock.close()
+            self._client = None
+        self._locker.submit(self._lock.close).result()
+        self._locker.shutdown()
 
     @property
     def snapshot(self) -> Snapshot:
-        """The current revision."""
-        if self._snapshot is None:
+        """The current revision. Hold on to it for the time of an answer: another process may sync a Chroma server."""
+        if self._snapshot is None or (self._settings.chroma_url and self._recorded() != self._snapshot.revision):
             self._snapshot = self._load_snapshot()
         return self._snapshot
 
-    def nearest(self, vector: Sequence[float], count: int) -> list[tuple[int, float]]:
+    def nearest(self, vector: Sequence[float], count: int, snapshot: Snapshot | None = None) -> list[tuple[int, float]]:
         """Rows of the snapshot's passages nearest in meaning, best first, each with its cosine similarity."""
-        snapshot = self.snapshot
+        snapshot = snapshot or self.snapshot
         if not snapshot.passages:
             return []
         found = self._collection().query(
@@ -145,7 +154,7 @@ class Index:
         wanted = {article.id: article for article in corpus.articles}
         if self._settings.chroma_url or (self._settings.data_dir / "chroma").exists():
             plan = self._plan(wanted, corpus.problems)
-            if not plan.work:
+            if not plan.work and self._recorded() == _revision(self._stored()):
                 return plan.report(corpus.problems, 0)
         with self._writing():
             plan = self._plan(wanted, corpus.problems)
@@ -164,16 +173,16 @@ class Index:
 
     def _acquire_read(self) -> None:
         try:
-            self._lock.acquire_read(timeout=5)
+            self._locker.submit(self._lock.acquire_read, timeout=5).result()
         except Timeout:
             raise IndexLockedError(self._locked("is being written by another process")) from None
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        self._lock.release()
+        self._locker.submit(self._lock.release).result()
         try:
             try:
-                self._lock.acquire_write(timeout=1)
+                self._locker.submit(self._lock.acquire_write, timeout=1).result()
             except Timeout:
                 raise IndexLockedError(
                     self._locked("is in use by another process, such as `assistant serve`")
@@ -185,7 +194,7 @@ class Index:
                 yield
             finally:
                 (self._settings.data_dir / "writer.json").unlink(missing_ok=True)
-                self._lock.release()
+                self._locker.submit(self._lock.release).result()
         finally:
             self._acquire_read()
 
@@ -223,6 +232,9 @@ class Index:
         model = re.sub(r"[^a-z0-9]+", "-", self.embeddings.name.lower()).strip("-")
         suffix = hashlib.sha256(self.embeddings.name.encode()).hexdigest()[:8]
         return f"passages-{model[:40]}-{suffix}-v{PASSAGE_VERSION}"
+
+    def _recorded(self) -> str | None:
+        return (self._collection().metadata or {}).get("revision")
 
     def _write(self, passages: Sequence[Passage]) -> None:
         vectors = self.embeddings.embed_passages(passages)
@@ -368,7 +380,8 @@ def _unpack(packed: str, count: int) -> Vectors:
 
 
 def _revision(stored: dict[str, dict[str, list[str]]]) -> str:
-    return _hash(sorted((key, digest) for key, versions in stored.items() for digest in versions))
+    whole = {(key, digest) for key, versions in stored.items() for digest in versions if " " not in digest}
+    return _hash(sorted(whole))
 
 
 def _revision_of(passages: Sequence[Passage]) -> str:

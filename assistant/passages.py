@@ -124,8 +124,10 @@ def _segments(text: str) -> Iterator[tuple[Span, bool]]:
 
 def _paragraphs(text: str) -> Iterator[tuple[int, int]]:
     """Blocks of text between blank lines, or between lines where lines are whole paragraphs."""
+    wrapped = re.search(r"[\w,;]\n[a-z]", text)  # a sentence goes on in the next line
     longest = max((len(line) for line in text.split("\n")), default=0)
-    one_line_each = longest > _WRAPPED_LINE or not re.search(r"\n[^\S\n]*\n", text.strip())
+    spaced = re.search(r"\n[^\S\n]*\n", text.strip())
+    one_line_each = not wrapped and (longest > _WRAPPED_LINE or not spaced)
     boundary = re.compile(r"\n" if one_line_each else r"\n[^\S\n]*\n|\n(?=#{1,6}\s)|(?<=\n)(?=#{1,6}\s)")
     position = 0
     for match in boundary.finditer(text):

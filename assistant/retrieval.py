@@ -10,7 +10,7 @@ from langchain_core.retrievers import BaseRetriever
 from numpy.typing import NDArray
 from pydantic import ConfigDict
 
-from assistant.index import Index
+from assistant.index import Index, Snapshot
 from assistant.lexical import stems
 from assistant.passages import Passage, Span
 
@@ -66,9 +66,9 @@ class HybridRetriever(BaseRetriever):
     index: Index
     count: int = 8
 
-    def search(self, question: str) -> list[PassageHit]:
+    def search(self, question: str, snapshot: Snapshot | None = None) -> list[PassageHit]:
         """The `count` best passages, best first, each with its sentences' scores. Empty for an empty index."""
-        snapshot = self.index.snapshot
+        snapshot = snapshot or self.index.snapshot
         if not snapshot.passages:
             return []
         vector = np.asarray(self.index.embeddings.embed_query(question), np.float32)
@@ -76,7 +76,7 @@ class HybridRetriever(BaseRetriever):
         words = stems(question)
         lexical = snapshot.lexical.scores(words)
         lexical_passages = snapshot.lexical_passages.scores(words)
-        dense = dict(self.index.nearest(vector.tolist(), _CANDIDATES))
+        dense = dict(self.index.nearest(vector.tolist(), _CANDIDATES, snapshot))
         rows = set(dense)
         rows.update(int(row) for row in _top(lexical_passages, _CANDIDATES))
         rows.update(snapshot.sentences[number][0] for number in _top(lexical, _CANDIDATES))

@@ -73,6 +73,7 @@ def _refuse_unknown(cls: type[BaseSettings], environment: Mapping[str, str | Non
     known = {PREFIX + name.upper() for name in cls.model_fields if not name.startswith("openai_")}
     for name in environment:
         if name.upper().startswith(PREFIX) and name.upper() not in known:
-            near = difflib.get_close_matches(name.upper(), known, n=1)
-            hint = f" Did you mean {near[0]}?" if near else ""
+            own = name.upper().removeprefix(PREFIX)
+            near = difflib.get_close_matches(own, [setting.removeprefix(PREFIX) for setting in known], n=1)
+            hint = f" Did you mean {PREFIX}{near[0]}?" if near else ""
             raise SettingsError(f"Unknown setting {name}.{hint} Known settings: {', '.join(sorted(known))}.")

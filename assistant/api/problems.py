@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
-from assistant.errors import AssistantError, CorpusError, QuestionError
+from assistant.errors import AssistantError, CorpusError, ProviderError, QuestionError
 
 _LOG = logging.getLogger(__name__)
 
@@ -34,6 +34,8 @@ def problem_of(error: AssistantError) -> JSONResponse:
         return problem(422, "The question cannot be answered as it is", str(error))
     if isinstance(error, CorpusError):
         return problem(503, "No articles", str(error))
+    if isinstance(error, ProviderError):
+        return problem(502, "The provider did not answer", str(error))
     return problem(500, "The assistant cannot answer", str(error))
 
 

@@ -85,9 +85,7 @@ class ChatReader:
         except ProviderError:
             raise
         except Exception as error:  # each provider has classes of its own, and their messages may hold keys
-            status = getattr(error, "status_code", None)
-            detail = f" (status {status})" if status else ""
-            raise ProviderError(f"the model's provider failed: {type(error).__name__}{detail}") from None
+            raise ProviderError.of("model's provider", error) from None
 
 
 def sentences(text: str, *, finished: bool) -> list[Written]:

@@ -15,9 +15,10 @@ from assistant.retrieval import PassageHit, SentenceHit
 
 _SCORED = 16  # sentences that the learned scorer reads for a question
 _FUSION_WEIGHT = 8.0  # by this the search's 0..1 joins the scorer's logit; flat from 6 to 15 on unseen articles
-_RECENCY_WEIGHT = 1.2
-_TIME_WEIGHT = 1.5
-_MARGIN = 1.6  # how far behind the best a further sentence may be
+_FITS_WEIGHT = 3.0  # for a date, an amount or a name, a sentence that has none cannot be the answer
+_RECENCY_WEIGHT = 2.5
+_TIME_WEIGHT = 2.0
+_MARGIN = 2.5  # how far behind the best a further sentence may be
 _LEANS_BACK = re.compile(
     r"(?:(?:it|he|she|they|its|his|her|their|him|them|this|that|these|those|such|both|neither|either|the latter"
     r"|the former|the same|another|so|then|there)\b)",
@@ -51,7 +52,7 @@ class Candidate:
     @property
     def score(self) -> float:
         """Scorer and search together; differences are in the scorer's units."""
-        return self.logit + _FUSION_WEIGHT * self.hit.score
+        return self.logit + _FUSION_WEIGHT * self.hit.score + (_FITS_WEIGHT if self.fits else 0.0)
 
     @property
     def held_on(self) -> date | None:
@@ -72,7 +73,7 @@ class ExtractiveReader:
         """The quotations that answer, in reading order; none means that the articles do not answer."""
         candidates = self.candidates(question, hits, snapshot)
         asked = understand(question)
-        if not candidates or answerable(candidates) < THRESHOLD:
+        if not candidates or not answers(candidates, asked):
             return []
         ranked = _rank(candidates, asked)
         chosen = _choose(ranked, asked)
@@ -98,7 +99,17 @@ class ExtractiveReader:
 # their paragraph in the corpus, the same with it taken out, and 416 that SQuAD marks unanswerable. Our own corpus had no
 # part in it. At this threshold 15% of the answerable are refused, 17% of those without their paragraph are answered.
 _INTERCEPT, _W_LOGIT, _W_COVERAGE, _W_COSINE, _W_FITS = -3.56, 0.39, 2.19, 2.77, 0.50
-THRESHOLD = 0.40
+# A question for one date, amount or name sounds the same whether the articles have it or not; other questions, worded
+# otherwise than the text, are the ones that would be refused without need.
+THRESHOLD_FACTOID, THRESHOLD_OTHER = 0.25, 0.10
+
+
+def answers(candidates: Sequence[Candidate], asked: Asked) -> bool:
+    """Whether the articles are held to answer."""
+    best = max(candidates, key=lambda candidate: candidate.score)
+    if asked.factoid:
+        return best.fits and answerable(candidates) >= THRESHOLD_FACTOID
+    return answerable(candidates) >= THRESHOLD_OTHER
 
 
 def answerable(candidates: Sequence[Candidate]) -> float:
@@ -106,7 +117,13 @@ def answerable(candidates: Sequence[Candidate]) -> float:
     question's words (by weight) that it covers, its cosine, and whether it holds the kind of thing asked for.
     """
     best = max(candidates, key=lambda candidate: candidate.score)
-    z = _INTERCEPT + _W_LOGIT * best.logit + _W_COVERAGE * best.coverage + _W_COSINE * best.hit.cosine + _W_FITS * best.fits
+    z = (
+        _INTERCEPT
+        + _W_LOGIT * best.logit
+        + _W_COVERAGE * best.coverage
+        + _W_COSINE * best.hit.cosine
+        + _W_FITS * best.fits
+    )
     return 1.0 / (1.0 + math.exp(-z))
 
 
@@ -117,7 +134,7 @@ def _rank(candidates: Sequence[Candidate], asked: Asked) -> list[tuple[float, Ca
     span = (newest - oldest).days
 
     def score(candidate: Candidate) -> float:
-        total = candidate.score + (0.5 if candidate.fits else -0.5)
+        total = candidate.score
         held = candidate.held_on
         if asked.present and held and span:
             total += _RECENCY_WEIGHT * (held - oldest).days / span

@@ -40,7 +40,11 @@ class Kind(StrEnum):
 
 # The first that matches decides.
 _KINDS = (
-    (Kind.DATE, r"\bwhen\b|\b(?:what|which) (?:exact )?(?:year|date|day|month)\b|\bsince when\b|\bhow long ago\b"),
+    (
+        Kind.DATE,
+        r"^(?:\W*(?:and|so|but|since|until|till|from|by)\s+)?when\b|\b(?:and|since|until|till) when\b"
+        r"|\b(?:what|which) (?:exact )?(?:year|date|day|month)\b|\bhow long ago\b",
+    ),
     (
         Kind.PERCENTAGE,
         r"\bpercent(?:age)?\b|\bper cent\b|\b(?:what|which|how (?:large|big)(?: a)?) (?:\w+ )?(?:share|stake|part|portion"
@@ -68,14 +72,19 @@ _KINDS = (
         r"\b(?:which|what) (?:\w+ )?(?:companies|firms|rivals|clouds|products|models|investors|people|countries|sites"
         r"|conditions|promises|parties|competitors|alternatives|risks|terms)\b|^(?:list|name)\b",
     ),
-    (Kind.NAME, r"\bwho(?:m|se)?\b|\bname of\b|\bwhich (?:company|firm|person|outlet|newspaper|country|city|law firm)\b"),
+    (
+        Kind.NAME,
+        r"\bwho(?:m|se)?\b|\bname of\b|\bwhich (?:company|firm|person|outlet|newspaper|country|city|law firm)\b",
+    ),
 )
 _PATTERNS = tuple((kind, re.compile(pattern, re.I)) for kind, pattern in _KINDS)
 _HOLDS = {
     Kind.DATE: re.compile(
         rf"\b(?:1[89]\d\d|20\d\d)\b|\b(?:{_MONTH_NAME})\b|\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day\b"
     ),
-    Kind.PERCENTAGE: re.compile(r"\d\s?%|\bper ?cent\b|\b(?:half|third|quarter|majority|minority|nothing|none)\b", re.I),
+    Kind.PERCENTAGE: re.compile(
+        r"\d\s?%|\bper ?cent\b|\b(?:half|third|quarter|majority|minority|nothing|none)\b", re.I
+    ),
     Kind.MONEY: re.compile(
         r"[$€£¥]\s?\d|\d\s?(?:bn|m|million|billion|trillion)\b|\b(?:millions|billions|trillions|dollars|euros|pounds)\b"
         r"|\b(?:undisclosed|not (?:been )?disclosed|no (?:amount|sum|figure))\b",
@@ -120,9 +129,7 @@ def understand(question: str) -> Asked:
     kind = next((kind for kind, pattern in _PATTERNS if pattern.search(question)), Kind.OTHER)
     years = frozenset(_YEAR.findall(question))
     months = frozenset(word.lower()[:3] for word in re.findall(r"\b[A-Z][a-z]+\b", question) if word.lower() in MONTHS)
-    present = (
-        kind is not Kind.DATE and not years and bool(_PRESENT.search(question)) and not _PAST.search(question)
-    )
+    present = kind is not Kind.DATE and not years and bool(_PRESENT.search(question)) and not _PAST.search(question)
     return Asked(kind, years, months, present)
 
 

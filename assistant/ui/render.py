@@ -94,7 +94,8 @@ def sources(citations: Iterable[Citation]) -> str:
         f'<li><button type="button" class="source-item" {_target(citation)}>'
         f'<span class="number" aria-hidden="true">{citation.number}</span>'
         f'<span class="sr-only">Open source {citation.number}: </span>'
-        f'<span class="about"><bdi class="title">{escape(citation.title)}</bdi> {_byline(citation.outlet, _held(citation))}'
+        f'<span class="about"><bdi class="title">{escape(citation.title)}</bdi> '
+        f"{_byline(citation.outlet, _held(citation))}"
         f' <q class="quote" dir="auto">{escape(citation.quote)}</q></span></button></li>'
         for citation in citations
     )
