@@ -25,6 +25,7 @@ from assistant.reading.extractive import ExtractiveReader
 from assistant.reading.scorer import Scorer
 from assistant.retrieval import HybridRetriever, PassageHit
 from assistant.settings import Settings
+from assistant.spelling import mend
 
 _LOG = logging.getLogger(__name__)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]+")
@@ -82,6 +83,7 @@ class AnswerChain(Runnable[Any, Answer]):
         self.settings = settings
         self.index = index
         self._retriever = HybridRetriever(index=index, count=12)
+        self._scorer = scorer
         self._quoting = ExtractiveReader(scorer)
         self._chat = chat
 
@@ -148,14 +150,16 @@ class AnswerChain(Runnable[Any, Answer]):
 
     def _stand_alone(self, run: _Run) -> str:
         if not run.asked.history:
-            return run.asked.question
+            # A chat model reads through misspellings; search by words does not.
+            return mend(run.asked.question, run.snapshot.lexical, self._scorer.known_words)
         if self._chat is not None:
             try:
                 return self._chat.standalone(run.asked.question, run.asked.history)
             except ProviderError as error:
                 _LOG.warning("chat reader failed: %s", error)
                 run.notices.append(f"Answered by quoting, because {error}.")
-        return standalone_question(run.asked.question, run.asked.history)
+        standalone = standalone_question(run.asked.question, run.asked.history)
+        return mend(standalone, run.snapshot.lexical, self._scorer.known_words)
 
     def _by_quoting(self, run: _Run, hits: Sequence[PassageHit]) -> Answer:
         with run.timed("reading"):

@@ -18,6 +18,7 @@ _THING = re.compile(r"\b(it|its|they|them|their|theirs)\b", re.I)
 _DEMONSTRATIVE = re.compile(
     r"\b(?:this|that|these|those|the (?:same|deal|company|firm|agreement|case|suit|former|latter))\b", re.I
 )
+_ENDS_BACK = re.compile(r"\b(?:this|that|these|those|him|her|it|them)\s*[?.!]*$", re.I)
 _NAME = re.compile(r"[A-Z][\w’'-]*[^\W_]|[a-z]+[A-Z]\w*")
 _NOT_NAMES = frozenset(
     """what who when where why how which did does do is are was were has have had can could will would should may might
@@ -46,7 +47,8 @@ def standalone_question(question: str, history: Sequence[Turn]) -> str:
     resolved = _resolve_pronouns(core, topic)
     if resolved != core:
         return resolved[:1].upper() + resolved[1:]
-    if _DEMONSTRATIVE.search(core) and not _names(core):
+    leans = _PERSON.search(core) or _THING.search(core) or _DEMONSTRATIVE.search(core)
+    if (leans and not _names(core)) or _ENDS_BACK.search(core):
         return f"{core.rstrip('?!. ')} ({topic.rstrip('?!. ')})?"
     return question
 
@@ -97,10 +99,7 @@ def _substituted(topic: str, what: str) -> str | None:
 
 def _resolve_pronouns(question: str, topic: str) -> str:
     names = [name for name in _names(topic) if name not in question]
-    if not names:
-        return question
-    person = next((name for name in names if " " in name), names[0])
-    thing = names[0]
+    people = [name for name in names if " " in name]
 
     def put(name: str) -> Callable[[re.Match[str]], str]:
         def replace(match: re.Match[str]) -> str:
@@ -110,10 +109,11 @@ def _resolve_pronouns(question: str, topic: str) -> str:
 
         return replace
 
-    if _PERSON.search(question):
-        return _PERSON.sub(put(person), question, count=1)
-    if _THING.search(question) and not _names(question):
-        return _THING.sub(put(thing), question, count=1)
+    # Only where it is plain who is meant; else the topic is given along.
+    if _PERSON.search(question) and len(people) == 1:
+        return _PERSON.sub(put(people[0]), question, count=1)
+    if _THING.search(question) and not _names(question) and len(names) == 1:
+        return _THING.sub(put(names[0]), question, count=1)
     return question
 
 

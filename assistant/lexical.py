@@ -34,7 +34,13 @@ class LexicalIndex:
 
     def __init__(self, texts: Iterable[str]) -> None:
         """Index the texts; a text's place in the list is its number."""
-        documents = [stems(text) for text in texts]
+        documents = []
+        #: Every word of the texts, lower case, with a spelling in which it stands there.
+        self.words: dict[str, str] = {word: word for word in STOP_WORDS}
+        for text in texts:
+            documents.append(stems(text))
+            for word in _WORD.findall(text):
+                self.words.setdefault(word.casefold(), word)
         self.size = len(documents)
         self._frequency: dict[str, int] = {}
         for document in documents:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import pytest
 from browser import NoBrowserError, ask, box, chromium, ready, real_server, served
 from fastapi import FastAPI
@@ -222,7 +223,7 @@ def test_the_same_citation_can_be_opened_again(page: Page, own_server: tuple[str
 
 def test_hostile_articles_stay_text(page: Page, own_server: tuple[str, Chain]) -> None:
     turn = ask(ready(page, own_server[0]), f"evil {HOSTILE}")
-    assert turn.locator(".sentence").first.evaluate("element => element.textContent") is not None
+    expect(turn.locator(".sentence")).to_contain_text("<script>")
     turn.locator("button.cite").first.hover()
     expect(page.locator("#tip")).to_contain_text("<script>")
     turn.locator("button.cite").first.click()
@@ -266,8 +267,11 @@ def test_a_refused_question_is_not_lost(page: Page, own_server: tuple[str, Chain
     turn = ask(ready(page, own_server[0]), "refuse me")
     expect(turn.get_by_role("alert")).to_contain_text("The question is too long <b>by far</b>.")
     expect(box(page)).to_have_value("refuse me")
-    ask(page, "sky?")
-    expect(page.locator(".turn")).to_have_count(1)
+    box(page).fill("sky?")
+    box(page).press("Enter")
+    expect(page.locator(".turn .question")).to_have_text("You asked: sky?")
+    expect(page.locator(".turn footer.small")).to_be_visible()
+    expect(page.locator(".failed")).to_have_count(0)
 
 
 def test_an_unforeseen_error_tells_nothing_and_loses_nothing(page: Page, own_server: tuple[str, Chain]) -> None:
@@ -314,14 +318,11 @@ def test_starters_hide_where_the_articles_are_about_something_else(page: Page, o
 
 
 def test_the_page_offers_no_files_no_uploads_and_no_functions(own_server: tuple[str, Chain]) -> None:
-    import httpx
-
     with httpx.Client(base_url=own_server[0]) as client:
-        assert client.get("/gradio_api/info").json() in ({"named_endpoints": {}, "unnamed_endpoints": {}},)
+        assert client.get("/gradio_api/info").json() == {"named_endpoints": {}, "unnamed_endpoints": {}}
         assert client.get("/gradio_api/file=/etc/passwd").status_code in (403, 404)
         upload = client.post("/gradio_api/upload", files={"files": ("a.txt", b"more than a byte")})
         assert upload.status_code in (400, 413)
-        assert client.post("/gradio_api/call/ask", json={"data": ["q", []]}).status_code in (403, 404)
         config = client.get("/config").json()
         assert config["analytics_enabled"] is False
         assert config["footer_links"] == []

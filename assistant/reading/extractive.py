@@ -13,10 +13,10 @@ from assistant.reading.question import Asked, Kind, understand
 from assistant.reading.scorer import Scorer
 from assistant.retrieval import PassageHit, SentenceHit
 
-_SCORED = 16  # sentences that the learned scorer reads for a question
+_SCORED = 24  # sentences that the learned scorer reads for a question
 _FUSION_WEIGHT = 8.0  # by this the search's 0..1 joins the scorer's logit; flat from 6 to 15 on unseen articles
-_FITS_WEIGHT = 3.0  # for a date, an amount or a name, a sentence that has none cannot be the answer
-_RECENCY_WEIGHT = 2.5
+_RECENCY_WEIGHT = 2.5  # for the newest against the oldest, where the present is asked about
+_NOW = re.compile(r"\b(?:still|now|nowadays|currently|today|any ?more|no longer|latest|these days|at present)\b", re.I)
 _TIME_WEIGHT = 2.0
 _MARGIN = 2.5  # how far behind the best a further sentence may be
 _LEANS_BACK = re.compile(
@@ -52,7 +52,7 @@ class Candidate:
     @property
     def score(self) -> float:
         """Scorer and search together; differences are in the scorer's units."""
-        return self.logit + _FUSION_WEIGHT * self.hit.score + (_FITS_WEIGHT if self.fits else 0.0)
+        return self.logit + _FUSION_WEIGHT * self.hit.score
 
     @property
     def held_on(self) -> date | None:
@@ -73,18 +73,31 @@ class ExtractiveReader:
         """The quotations that answer, in reading order; none means that the articles do not answer."""
         candidates = self.candidates(question, hits, snapshot)
         asked = understand(question)
-        if not candidates or not answers(candidates, asked):
+        if asked.factoid:
+            # For a date, an amount or a name: a sentence that has none cannot be the answer.
+            candidates = [candidate for candidate in candidates if candidate.fits]
+        threshold = THRESHOLD_FACTOID if asked.factoid else THRESHOLD_OTHER
+        if not candidates or answerable(candidates) < threshold:
             return []
-        ranked = _rank(candidates, asked)
+        ranked = _rank(candidates, asked, 2.0 if _NOW.search(question) else 1.0)
         chosen = _choose(ranked, asked)
         return _arrange(chosen, asked)
 
     def candidates(self, question: str, hits: Sequence[PassageHit], snapshot: Snapshot) -> list[Candidate]:
         """The sentences worth a close look, each scored."""
-        sentences = sorted((sentence for hit in hits for sentence in hit.sentences), key=lambda s: -s.score)[:_SCORED]
+        asked = understand(question)
+        dates = sorted({day for hit in hits if (day := hit.passage.article.held_on)})
+
+        def promise(sentence: SentenceHit) -> float:
+            # The newest word on the matter must get a hearing, though older ones may share more words with the question.
+            day = sentence.passage.article.held_on
+            return sentence.score + (0.15 * dates.index(day) / len(dates) if asked.present and day else 0.0)
+
+        sentences = sorted((sentence for hit in hits for sentence in hit.sentences), key=lambda s: -promise(s))[
+            :_SCORED
+        ]
         pairs = [(hit.passage.article.title, hit.previous, hit.text) for hit in sentences]
         logits = self._scorer.scores(question, pairs)
-        asked = understand(question)
         weights = {stem: snapshot.lexical.weight(stem) for stem in stems(question)}
         total = sum(weights.values()) or 1.0
         out = []
@@ -104,14 +117,6 @@ _INTERCEPT, _W_LOGIT, _W_COVERAGE, _W_COSINE, _W_FITS = -3.56, 0.39, 2.19, 2.77,
 THRESHOLD_FACTOID, THRESHOLD_OTHER = 0.25, 0.10
 
 
-def answers(candidates: Sequence[Candidate], asked: Asked) -> bool:
-    """Whether the articles are held to answer."""
-    best = max(candidates, key=lambda candidate: candidate.score)
-    if asked.factoid:
-        return best.fits and answerable(candidates) >= THRESHOLD_FACTOID
-    return answerable(candidates) >= THRESHOLD_OTHER
-
-
 def answerable(candidates: Sequence[Candidate]) -> float:
     """The probability, 0 to 1, that the articles answer: from the best candidate's scorer logit, the share of the
     question's words (by weight) that it covers, its cosine, and whether it holds the kind of thing asked for.
@@ -127,7 +132,7 @@ def answerable(candidates: Sequence[Candidate]) -> float:
     return 1.0 / (1.0 + math.exp(-z))
 
 
-def _rank(candidates: Sequence[Candidate], asked: Asked) -> list[tuple[float, Candidate]]:
+def _rank(candidates: Sequence[Candidate], asked: Asked, urgency: float) -> list[tuple[float, Candidate]]:
     """Candidates with their scores after time is taken into account, best first."""
     dates = [candidate.held_on for candidate in candidates if candidate.held_on]
     oldest, newest = min(dates, default=date.min), max(dates, default=date.min)
@@ -137,7 +142,7 @@ def _rank(candidates: Sequence[Candidate], asked: Asked) -> list[tuple[float, Ca
         total = candidate.score
         held = candidate.held_on
         if asked.present and held and span:
-            total += _RECENCY_WEIGHT * (held - oldest).days / span
+            total += urgency * _RECENCY_WEIGHT * (held - oldest).days / span
         if asked.years or asked.months:
             total += _TIME_WEIGHT * _time_match(candidate, asked)
         return total

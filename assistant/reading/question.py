@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from assistant.lexical import STOP_WORDS
+from assistant.lexical import STOP_WORDS, stems
 
 MONTHS = (
     "january february march april may june july august september october november december "
@@ -97,6 +97,24 @@ _HOLDS = {
     ),
     Kind.PERSON: re.compile(r"\b[A-Z][\w’'-]+ (?:[A-Z]\.? )?(?:de |van |von )?[A-Z][\w’'-]+"),
 }
+# What an amount is an amount *of*: a sentence about another attribute has another amount.
+_ATTRIBUTES = tuple(
+    re.compile(rf"\b(?:{words})", re.I)
+    for words in (
+        r"valu(?:ed?|ation)\b|worth\b",
+        r"salar|wages?\b|compensation|remuneration",
+        r"revenue|sales\b|turnover",
+        r"profit|net income|earnings",
+        r"loss(?:es)?\b|lost\b|los(?:e|es|ing)\b|deficit",
+        r"(?<!at )stake|shares?\b|own(?:s|ed|ership)?\b|h[oe]ld(?:s|ing)?\b|equity|part of\b|portion|interest in",
+        r"price|costs?\b",
+    )
+)
+_ROLE = re.compile(
+    r"(?:[’']s|\bthe|\ba|\ban)\s+((?:[\w-]+\s){0,2}(?:officer|executive|director|president|chair\w*|head|boss|lawyer|judge"
+    r"|founder|observer)(?: of [\w-]+)?)",
+    re.I,
+)
 
 
 @dataclass(frozen=True)
@@ -118,9 +136,18 @@ class Asked:
         if self.kind in _HOLDS:
             # What the question has said itself is no answer to it.
             known = question.casefold()
-            return any(found.group().casefold() not in known for found in _HOLDS[self.kind].finditer(sentence))
+            holds = any(found.group().casefold() not in known for found in _HOLDS[self.kind].finditer(sentence))
+            return holds and self._same_matter(sentence, question)
         if self.kind is Kind.NAME:
             return _has_new_name(sentence, question)
+        return True
+
+    def _same_matter(self, sentence: str, question: str) -> bool:
+        if self.kind is Kind.PERSON and (role := _ROLE.search(question)):
+            return set(stems(role[1])) <= set(stems(sentence))
+        if self.kind in (Kind.MONEY, Kind.PERCENTAGE, Kind.NUMBER):
+            wanted = [pattern for pattern in _ATTRIBUTES if pattern.search(question)]
+            return not wanted or any(pattern.search(sentence) for pattern in wanted)
         return True
 
 

@@ -5,6 +5,7 @@ It reads `[CLS] question [SEP] title : previous sentence, sentence [SEP]`; token
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 from importlib.resources import as_file, files
 
 import numpy as np
@@ -52,6 +53,11 @@ class Scorer:
             types[line, len(before) : length - 1] = 1
         feed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
         return np.asarray(self._session.run(["score"], feed)[0], np.float32)
+
+    @cached_property
+    def known_words(self) -> frozenset[str]:
+        """Whole words of the model's vocabulary, lower case: common enough not to be misspellings."""
+        return frozenset(word for word in self._tokenizer.get_vocab() if word.isalpha())
 
     def _ids(self, text: str) -> list[int]:
         return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
