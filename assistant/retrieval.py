@@ -10,6 +10,7 @@ from langchain_core.retrievers import BaseRetriever
 from numpy.typing import NDArray
 from pydantic import ConfigDict
 
+from assistant.embeddings import Vectors
 from assistant.index import Index, Snapshot
 from assistant.lexical import stems
 from assistant.passages import Passage, Span
@@ -27,6 +28,7 @@ class SentenceHit:
     number: int
     score: float
     cosine: float
+    vector: Vectors = field(repr=False, compare=False)
 
     @property
     def span(self) -> Span:
@@ -98,7 +100,9 @@ class HybridRetriever(BaseRetriever):
         for (place, number), cosine, own in zip(owners, cosines, sentence_scores, strict=True):
             # The passage's own score tells between sentences that are alike, and brings in what "it" refers to.
             score = (float(own) + 0.25 * float(passage_scores[place])) / 1.25
-            by_passage[place].append(SentenceHit(snapshot.passages[candidates[place]], number, score, cosine))
+            passage = snapshot.passages[candidates[place]]
+            own_vector = snapshot.sentence_vectors[candidates[place]][number]
+            by_passage[place].append(SentenceHit(passage, number, score, cosine, own_vector))
         hits = [
             PassageHit(
                 snapshot.passages[row],

@@ -11,7 +11,11 @@ from helpers import ROOT
 from hypothesis.database import DirectoryBasedExampleDatabase
 from openai_server import OpenAIServer
 
+from assistant.chain import AnswerChain, build_chain
 from assistant.embeddings import LocalEmbeddings
+from assistant.index import Index
+from assistant.reading.chat import ChatReader, load_chat_model
+from assistant.reading.scorer import Scorer
 from assistant.settings import Settings
 
 hypothesis.settings.register_profile(
@@ -29,12 +33,16 @@ class SettingsFactory(Protocol):
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No setting comes from the machine: neither from its environment nor from a .env file."""
-    for name in list(os.environ):
-        if name.upper().startswith(("ASSISTANT_", "OPENAI_")):
-            monkeypatch.delenv(name)
+    _forget_settings(monkeypatch)
     away = tmp_path / "cwd"
     away.mkdir()
     monkeypatch.chdir(away)
+
+
+def _forget_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.upper().startswith(("ASSISTANT_", "OPENAI_")):
+            monkeypatch.delenv(name)
 
 
 @pytest.fixture
@@ -57,6 +65,53 @@ def settings(tmp_path: Path) -> SettingsFactory:
 def local_embeddings() -> LocalEmbeddings:
     """The real local model, loaded once."""
     return LocalEmbeddings()
+
+
+@pytest.fixture(scope="session")
+def scorer() -> Scorer:
+    """The packaged scorer, loaded once."""
+    return Scorer()
+
+
+@pytest.fixture(scope="session")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnswerChain]:
+    """The chain over the articles that come with the project, answering by quoting."""
+    away = tmp_path_factory.mktemp("story")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        _forget_settings(monkeypatch)
+        monkeypatch.chdir(away)
+        settings = Settings.load(
+            corpus_dir=ROOT / "corpus", data_dir=away / "data", prompts_dir=ROOT / "prompts", chat_model="extractive"
+        )
+        chain = build_chain(settings)
+        chain.sync()
+    yield chain
+    chain.index.close()
+
+
+class ChainFactory(Protocol):
+    """A chain over the corpus folder of `settings`, synced; with a chat reader where the settings name one."""
+
+    def __call__(self, **overrides: Any) -> AnswerChain: ...
+
+
+@pytest.fixture
+def make_chain(settings: SettingsFactory, local_embeddings: LocalEmbeddings, scorer: Scorer) -> Iterator[ChainFactory]:
+    """Chains that share the models of the session, which take seconds to load."""
+    made: list[AnswerChain] = []
+
+    def make(**overrides: Any) -> AnswerChain:
+        own = settings(**overrides)
+        name = own.reader_name
+        chat = None if name == "extractive" else ChatReader(name, load_chat_model(own), own)
+        chain = AnswerChain(own, Index(own, local_embeddings), scorer, chat)
+        made.append(chain)
+        chain.sync()
+        return chain
+
+    yield make
+    for chain in made:
+        chain.index.close()
 
 
 @pytest.fixture

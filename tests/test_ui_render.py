@@ -206,11 +206,11 @@ def test_each_marker_opens_its_own_citation() -> None:
 
 
 def test_a_marker_inside_a_quoted_sentence_is_no_citation() -> None:
-    sentence = "See note [2] and [7]."
+    sentence = "See note [1], [2] and [7]."
     given_answer = answer(f"{sentence} [1] Clear. [2]", [(sentence, [1]), ("Clear.", [2])], [cite(1), cite(2)])
     page = Page(render.reply("q", given_answer))
     assert page.text("cite") == "12"
-    assert page.text("sentence") == "See note [2] and [7].Clear."
+    assert page.text("sentence") == "See note [1], [2] and [7].Clear."
 
 
 def test_a_number_without_a_citation_stays_text() -> None:

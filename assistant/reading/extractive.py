@@ -18,6 +18,7 @@ _FUSION_WEIGHT = 8.0  # by this the search's 0..1 joins the scorer's logit; flat
 _RECENCY_WEIGHT = 2.5  # for the newest against the oldest, where the present is asked about
 _NOW = re.compile(r"\b(?:still|now|nowadays|currently|today|any ?more|no longer|latest|these days|at present)\b", re.I)
 _TIME_WEIGHT = 2.0
+_SAME_POINT_WEIGHT = 20.0
 _MARGIN = 2.5  # how far behind the best a further sentence may be
 _LEANS_BACK = re.compile(
     r"(?:(?:it|he|she|they|its|his|her|their|him|them|this|that|these|those|such|both|neither|either|the latter"
@@ -177,15 +178,26 @@ def _choose(ranked: Sequence[tuple[float, Candidate]], asked: Asked) -> list[Can
 
 
 def _earlier(ranked: Sequence[tuple[float, Candidate]], best: Candidate) -> Candidate | None:
-    """What an earlier article said on the same point, so that the reader sees what the present state superseded."""
+    """What an earlier article said on the same point, so that the reader sees what the present state superseded.
+
+    The same point: near to the best sentence in meaning, whatever words the question has.
+    """
+
+    def same_point(candidate: Candidate) -> float:
+        return candidate.score + _SAME_POINT_WEIGHT * float(candidate.hit.vector @ best.hit.vector)
+
     if best.held_on is None:
         return None
-    for _, candidate in sorted(ranked, key=lambda pair: -pair[1].score):
-        old = candidate.held_on is not None and candidate.held_on < best.held_on - timedelta(days=30)
-        close = candidate.hit.score >= 0.75 * best.hit.score and candidate.score >= best.score - 2 * _MARGIN
-        if old and close and not _redundant(candidate.hit.text, best.hit.text):
-            return candidate
-    return None
+    before = best.held_on - timedelta(days=30)
+    near = [
+        candidate
+        for _, candidate in ranked
+        if candidate.held_on
+        and candidate.held_on < before
+        and candidate.score >= best.score - 2 * _MARGIN
+        and not _redundant(candidate.hit.text, best.hit.text)
+    ]
+    return max(near, key=same_point, default=None)
 
 
 def _redundant(one: str, other: str) -> bool:

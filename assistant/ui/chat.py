@@ -1,10 +1,13 @@
 """The conversation: a question box, streamed answers, and the panel that shows a source."""
 
+import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import anyio
+import anyio.to_thread
 import gradio as gr
 
 from assistant.answer import Answer
@@ -13,10 +16,14 @@ from assistant.errors import AssistantError
 from assistant.ui import conversation, render, style
 from assistant.ui.conversation import Exchange
 
+_LOG = logging.getLogger(__name__)
+
+#: Answers made at the same time; more wait their turn.
+CONCURRENT_ANSWERS = 20
 #: The newest answer is sent at most this often, in seconds, however fast the reader writes.
 STREAM_EVERY = 0.05
 
-_LOG = '<div role="log" aria-live="polite" aria-label="Conversation" tabindex="-1">${value}</div>'
+_LOG_TEMPLATE = '<div role="log" aria-live="polite" aria-label="Conversation" tabindex="-1">${value}</div>'
 _BROKEN = "The answer could not be made, through no fault of yours. Please ask again in a moment."
 _EMPTY = "Type a question first, about anything that the articles tell."
 
@@ -38,6 +45,7 @@ class Chat:
         """Add the components to the `gr.Blocks` that is open; `masthead` gives what stands above, as HTML."""
         self._chain = chain
         self._masthead = masthead
+        self._threads = anyio.CapacityLimiter(CONCURRENT_ANSWERS)
         # A new key for every format. What Gradio calls a secret stands in the page and hides nothing.
         self.stored = gr.BrowserState([], storage_key="story-assistant.conversation.1", secret="none")  # noqa: S106
         self.draft = gr.State(None)
@@ -51,7 +59,7 @@ class Chat:
                 self.head = gr.HTML(masthead(), elem_id="masthead", apply_default_css=False)
                 self.log = gr.HTML(
                     "",
-                    html_template=_LOG,
+                    html_template=_LOG_TEMPLATE,
                     elem_id="conversation",
                     apply_default_css=False,
                     js_on_load=style.script("conversation"),
@@ -107,7 +115,7 @@ class Chat:
             return render.missing_panel(quote)
         return render.article_panel(article, int(request["start"]), int(request["end"]), quote)
 
-    def ask(self, question: str, stored: object) -> Iterator[Updates]:
+    async def ask(self, question: str, stored: object) -> AsyncIterator[Updates]:
         """Answer a question, showing more of the answer with every update."""
         question = (question or "").strip()
         if not question:
@@ -124,7 +132,8 @@ class Chat:
         answer: Answer | None = None
         shown = time.monotonic()
         try:
-            for answer in self._chain.stream({"question": question, "history": conversation.history(exchanges)}):
+            stream = self._chain.stream({"question": question, "history": conversation.history(exchanges)})
+            async for answer in self._in_thread(stream):
                 if time.monotonic() - shown >= STREAM_EVERY:
                     shown = time.monotonic()
                     yield {
@@ -134,8 +143,14 @@ class Chat:
         except AssistantError as error:
             yield self._failed(question, before, str(error))
             return
+        except Exception:  # noqa: BLE001
+            # Its text may hold what is nobody's business: it goes to the log, the visitor gets the question back.
+            _LOG.exception("no answer could be made")
+            yield self._failed(question, before, _BROKEN)
+            return
         if answer is None:
-            raise RuntimeError("the chain gave no answer")
+            yield self._failed(question, before, _BROKEN)
+            return
         exchanges = [*exchanges, Exchange(question=question, answer=answer)]
         yield {
             self.log: _html(exchanges),
@@ -155,15 +170,17 @@ class Chat:
             updates[self.box] = draft.question
         return {self.log: _html(exchanges), **updates}
 
-    def fail(self, stored: object, draft: Draft | None) -> Updates:
-        """After an error that nobody foresaw: say so without its text, which may hold what is nobody's business."""
-        if draft is None:
-            return self._busy(False)
-        return self._failed(draft.question, _html(conversation.load(stored)), _BROKEN)
-
     def clear(self) -> Updates:
         """Forget the conversation."""
         return {self.log: "", self.stored: [], self.panel: "", self.box: "", self.draft: None, **self._busy(False)}
+
+    async def _in_thread(self, answers: Iterator[Answer]) -> AsyncIterator[Answer]:
+        """The answers, each waited for in a thread, which is left to itself if the visitor stops: that is immediate."""
+        while True:
+            answer = await anyio.to_thread.run_sync(next, answers, None, abandon_on_cancel=True, limiter=self._threads)
+            if answer is None:
+                return
+            yield answer
 
     def _failed(self, question: str, before: str, message: str) -> Updates:
         return {
@@ -181,9 +198,7 @@ class Chat:
         quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
         answering = []
         for triggers, source in [([self.box.submit, self.send.click], self.box), *[([b.click], b) for b in starters]]:
-            event = gr.on(triggers, self.ask, inputs=[source, self.stored], outputs=changing, **quiet)
-            event.failure(self.fail, inputs=[self.stored, self.draft], outputs=changing, **quiet)
-            answering.append(event)
+            answering.append(gr.on(triggers, self.ask, inputs=[source, self.stored], outputs=changing, **quiet))
         self.stop.click(
             self.stop_now, inputs=[self.stored, self.draft], outputs=changing, cancels=answering, queue=False, **quiet
         )

@@ -7,7 +7,7 @@ from fastapi import FastAPI
 
 from assistant.chain import AnswerChain
 from assistant.ui import render, style
-from assistant.ui.chat import Chat
+from assistant.ui.chat import CONCURRENT_ANSWERS, Chat
 
 TITLE = "Ask the story"
 
@@ -19,8 +19,6 @@ STARTERS = (
     "Is the partnership over?",
 )
 
-#: Answers made at the same time; more wait their turn.
-CONCURRENT_ANSWERS = 20
 #: Questions that may wait; beyond, a visitor is told that the page is busy.
 WAITING_QUESTIONS = 200
 

@@ -169,7 +169,7 @@ def plain_text(question: str, answer: Answer) -> str:
 def _words(answer: Answer) -> str:
     """The answer's text with its markers as buttons.
 
-    A quoted sentence may hold a "[2]" of its own: inside a sentence only the numbers that it cites are markers.
+    A quoted sentence may hold a "[2]" of its own: markers stand behind the sentences, what is inside them stays text.
     """
     citations = {citation.number: citation for citation in answer.citations}
     out: list[str] = []
@@ -187,14 +187,14 @@ def _words(answer: Answer) -> str:
                 f'{"</span>" if dated else ""}<span class="dated"><span class="lead">{escape(sentence.lead)}</span> '
             )
             dated = True
-        own = {number: citations[number] for number in sentence.citations}
-        out.append(_sentence(sentence, _with_markers(sentence.text, own)))
+        out.append(_sentence(sentence))
         position = found + len(whole)
     out.append(_with_markers(answer.answer[position:], citations))
     return "".join(out) + ("</span>" if dated else "")
 
 
-def _sentence(sentence: AnswerSentence, words: str) -> str:
+def _sentence(sentence: AnswerSentence) -> str:
+    words = escape(sentence.text)
     if sentence.verdict is Verdict.SUPPORTED:
         return f'<span class="sentence">{words}</span>'
     tag, title = _TAGS[sentence.verdict]
