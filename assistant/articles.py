@@ -110,9 +110,9 @@ def _article_paths(folder: Path) -> Iterator[Path]:
     paths = [Path(place, name) for place, _, names in os.walk(folder, onerror=refuse) for name in names]
     for path in sorted(paths):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if path.suffix.lower() in SUFFIXES and not hidden:
-            if path.name.lower() not in ("readme.md", "license.md", "license.txt"):
-                yield path
+        about = path.name.lower() in ("readme.md", "license.md", "license.txt")
+        if path.suffix.lower() in SUFFIXES and not hidden and not about:
+            yield path
 
 
 def _article_id(path: Path, folder: Path) -> str:
@@ -165,7 +165,7 @@ def _split_front_matter(raw: str, path: Path) -> tuple[dict[str, Any], str]:
         line = mark.line + 2 if mark is not None else 1
         problem = getattr(error, "problem", None) or "not valid YAML"
         raise ArticleError(f"{path}:{line}: broken YAML in the front matter: {problem}") from None
-    # A date such as 2025-02-30 is well-formed YAML and no day; `!!bool maybe` and deep nesting fail in ways of their own.
+    # A date such as 2025-02-30 is well-formed YAML and no day; `!!bool maybe` and deep nesting fail in their own ways.
     except (ValueError, ArithmeticError, LookupError, AttributeError, RecursionError) as error:
         raise ArticleError(f"{path}:1: the front matter has a value that cannot be used: {error}") from None
     if not isinstance(fields, dict) or not all(isinstance(key, str) for key in fields):

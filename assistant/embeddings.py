@@ -44,8 +44,8 @@ class LocalEmbeddings(Embeddings):
     """all-MiniLM-L6-v2 as one int8 ONNX file from a package: 384 dimensions, no key, no download, no network.
 
     Mean pooling and unit length, as the model was trained. A sentence's vector is the mean over its tokens *within the
-    passage's* pass through the model ("late chunking", Günther et al. 2024, arXiv:2409.04701): it costs nothing extra and
-    knows who "it" is.
+    passage's* pass through the model ("late chunking", Günther et al. 2024, arXiv:2409.04701): it costs nothing extra
+    and knows who "it" is.
     """
 
     name = "minilm-l6-int8"
@@ -139,7 +139,7 @@ class ProviderEmbeddings(Embeddings):
         """
         try:
             return self._inner.embed_documents(texts)
-        except Exception as error:  # each provider has classes of its own, and their messages may hold keys
+        except Exception as error:  # noqa: BLE001  each provider has classes of its own, and their messages may hold keys
             raise ProviderError.of("embedding provider", error) from None
 
     def embed_passages(self, passages: Sequence[Passage]) -> list[tuple[Vectors, Vectors]]:

@@ -9,8 +9,8 @@ _CONNECTIVE = re.compile(r"^(?:and|but|so|or|ok(?:ay)?|then|also)\b[\s,]*", re.I
 _ABOUT = re.compile(r"^(?:what|how) about\s+(?P<what>.+?)\??$", re.I)
 _BARE = re.compile(
     r"^(?:why(?: not)?|when|where|who|how|how so|how much|how many|how come|since when|until when|by whom|which ones?"
-    r"|what else|anything else|who else|tell me more|more|go on|really|are you sure|explain|what happened(?: next| then)?"
-    r"|and then)\s*[?.!]*$",
+    r"|what else|anything else|who else|tell me more|more|go on|really|are you sure|explain|and then"
+    r"|what happened(?: next| then)?)\s*[?.!]*$",
     re.I,
 )
 _PERSON = re.compile(r"\b(he|she|him|her|his|hers)\b", re.I)
@@ -22,7 +22,8 @@ _ENDS_BACK = re.compile(r"\b(?:this|that|these|those|him|her|it|them)\s*[?.!]*$"
 _NAME = re.compile(r"[A-Z][\w’'-]*[^\W_]|[a-z]+[A-Z]\w*")
 _NOT_NAMES = frozenset(
     """what who when where why how which did does do is are was were has have had can could will would should may might
-    the a an and or but in on at to of for from by with if since until according tell name list give please as i""".split()
+    the a an and or but in on at to of for from by with if since until according tell name list give please as
+    i""".split()
 )
 _POSSESSIVE = frozenset(("his", "its", "their", "theirs", "hers"))
 

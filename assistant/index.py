@@ -1,7 +1,7 @@
 """The Chroma collection and the lexical index beside it, kept in step with the articles (`sync`).
 
 Chroma holds everything: each passage with its vector, its text, its article's front matter and its sentences' spans and
-vectors. What is searched besides is a `Snapshot`, built in memory from one revision of the collection and never changed.
+vectors. What is searched besides is a `Snapshot`, built in memory from one revision of the collection and unchanging.
 
 Crash safety: a passage's id holds its article's digest. A changed article's new passages are written first and its old
 ones deleted after; an article counts as present once all its passages are. So a sync that was cut short leaves whole

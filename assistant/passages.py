@@ -55,7 +55,7 @@ class Span:
 class Passage:
     """A run of whole sentences of one article.
 
-    `sentences` are spans into the article's text. Headings are part of the text and of no sentence: they cannot be quoted.
+    `sentences` are spans into the article's text. Headings are text but no sentence: they cannot be quoted.
     """
 
     article: Article

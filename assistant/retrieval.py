@@ -158,10 +158,7 @@ def _overlap(one: set[tuple[str, ...]], other: set[tuple[str, ...]]) -> float:
 
 
 def _top(scores: NDArray[np.float32], count: int) -> list[int]:
-    if len(scores) > count:
-        best = np.argpartition(-scores, count)[:count]
-    else:
-        best = np.arange(len(scores))
+    best = np.argpartition(-scores, count)[:count] if len(scores) > count else np.arange(len(scores))
     return [int(place) for place in best if scores[place] > 0]
 
 

@@ -239,7 +239,7 @@ def test_the_later_article_is_heard_first(make_chain: ChainFactory, tmp_path: Pa
     write_article(corpus, "old.md", "The mayor of Tarn is Ada Brook. She took office in spring.\n", as_of="2019-05-01")
     write_article(corpus, "new.md", "The mayor of Tarn is Ben Stone. He took office in winter.\n", as_of="2025-12-01")
     answer = make_chain().invoke("Who is the mayor of Tarn now?")
-    assert [citation.article_id for citation in answer.citations][0] == "new"
+    assert answer.citations[0].article_id == "new"
     assert answer.answer.startswith("As of 1 December 2025: The mayor of Tarn is Ben Stone. [1]")
 
 

@@ -7,8 +7,8 @@ from fastapi import FastAPI
 from starlette.responses import HTMLResponse
 
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>{title}: API</title><style>
-:root{{color-scheme:light dark}}body{{font:16px/1.5 system-ui,sans-serif;max-width:52rem;margin:2rem auto;padding:0 1rem}}
+<title>{title}: API</title><style>:root{{color-scheme:light dark}}
+body{{font:16px/1.5 system-ui,sans-serif;max-width:52rem;margin:2rem auto;padding:0 1rem}}
 pre{{overflow:auto;padding:1rem;border:1px solid #8886;border-radius:.5rem;font-size:.85rem}}
 textarea{{width:100%;box-sizing:border-box;font:inherit;min-height:5rem}}button{{font:inherit;padding:.4rem 1rem}}
 code{{font-size:.95em}}</style>

@@ -84,7 +84,7 @@ class ChatReader:
                     yield piece
         except ProviderError:
             raise
-        except Exception as error:  # each provider has classes of its own, and their messages may hold keys
+        except Exception as error:  # noqa: BLE001  each provider has classes of its own, and their messages may hold keys
             raise ProviderError.of("model's provider", error) from None
 
 

@@ -19,7 +19,11 @@ _RECENCY_WEIGHT = 2.5  # for the newest against the oldest, where the present is
 _NOW = re.compile(r"\b(?:still|now|nowadays|currently|today|any ?more|no longer|latest|these days|at present)\b", re.I)
 _TIME_WEIGHT = 2.0
 _SAME_POINT_WEIGHT = 20.0
-_MARGIN = 2.5  # how far behind the best a further sentence may be
+_MARGIN, _MARGIN_UNSURE, _SURE = (
+    2.5,
+    4.0,
+    0.3,
+)  # how far behind the best a further sentence may be, and when more may help
 _LEANS_BACK = re.compile(
     r"(?:(?:it|he|she|they|its|his|her|their|him|them|this|that|these|those|such|both|neither|either|the latter"
     r"|the former|the same|another|so|then|there)\b)",
@@ -78,10 +82,11 @@ class ExtractiveReader:
             # For a date, an amount or a name: a sentence that has none cannot be the answer.
             candidates = [candidate for candidate in candidates if candidate.fits]
         threshold = THRESHOLD_FACTOID if asked.factoid else THRESHOLD_OTHER
-        if not candidates or answerable(candidates) < threshold:
+        confidence = answerable(candidates) if candidates else 0.0
+        if not candidates or confidence < threshold:
             return []
         ranked = _rank(candidates, asked, 2.0 if _NOW.search(question) else 1.0)
-        chosen = _choose(ranked, asked)
+        chosen = _choose(ranked, asked, _MARGIN if confidence >= _SURE else _MARGIN_UNSURE)
         return _arrange(chosen, asked)
 
     def candidates(self, question: str, hits: Sequence[PassageHit], snapshot: Snapshot) -> list[Candidate]:
@@ -90,7 +95,7 @@ class ExtractiveReader:
         dates = sorted({day for hit in hits if (day := hit.passage.article.held_on)})
 
         def promise(sentence: SentenceHit) -> float:
-            # The newest word on the matter must get a hearing, though older ones may share more words with the question.
+            # The newest word on the matter must be heard, though older ones may share more with the question.
             day = sentence.passage.article.held_on
             return sentence.score + (0.15 * dates.index(day) / len(dates) if asked.present and day else 0.0)
 
@@ -109,9 +114,8 @@ class ExtractiveReader:
         return out
 
 
-# Logistic regression on two SQuAD 2.0 articles that the scorer has not seen (Steam engine, Islamism): 412 questions with
-# their paragraph in the corpus, the same with it taken out, and 416 that SQuAD marks unanswerable. Our own corpus had no
-# part in it. At this threshold 15% of the answerable are refused, 17% of those without their paragraph are answered.
+# Logistic regression on two SQuAD 2.0 articles that the scorer has not seen (Steam engine, Islamism): 412 questions
+# with their paragraph in the corpus, the same with it taken out, and 416 that SQuAD marks unanswerable.
 _INTERCEPT, _W_LOGIT, _W_COVERAGE, _W_COSINE, _W_FITS = -3.56, 0.39, 2.19, 2.77, 0.50
 # A question for one date, amount or name sounds the same whether the articles have it or not; other questions, worded
 # otherwise than the text, are the ones that would be refused without need.
@@ -163,14 +167,14 @@ def _time_match(candidate: Candidate, asked: Asked) -> float:
     return 0.5 if of_year and of_month else -1.0
 
 
-def _choose(ranked: Sequence[tuple[float, Candidate]], asked: Asked) -> list[Candidate]:
+def _choose(ranked: Sequence[tuple[float, Candidate]], asked: Asked, margin: float) -> list[Candidate]:
     top, best = ranked[0]
     limit = 4 if asked.kind in (Kind.LIST, Kind.REASON) else 3
     chosen = [best]
     if asked.present and (earlier := _earlier(ranked, best)):
         chosen.append(earlier)
     for score, candidate in ranked[1:]:
-        if len(chosen) >= limit or score < top - _MARGIN:
+        if len(chosen) >= limit or score < top - margin:
             break
         if candidate not in chosen and not any(_redundant(candidate.hit.text, other.hit.text) for other in chosen):
             chosen.append(candidate)

@@ -30,7 +30,8 @@ def load_prompt(folder: Path, name: str) -> ChatPromptTemplate:
         raise SettingsError(f"The prompt {name} in {folder} is malformed: {error}") from None
     if set(template.input_variables) != INPUTS[name]:
         raise SettingsError(
-            f"The prompt {name} in {folder} uses {sorted(template.input_variables)}; it must use {sorted(INPUTS[name])}."
+            f"The prompt {name} in {folder} uses {sorted(template.input_variables)}; "
+            f"it must use {sorted(INPUTS[name])}."
         )
     return template
 

@@ -47,15 +47,16 @@ _KINDS = (
     ),
     (
         Kind.PERCENTAGE,
-        r"\bpercent(?:age)?\b|\bper cent\b|\b(?:what|which|how (?:large|big)(?: a)?) (?:\w+ )?(?:share|stake|part|portion"
-        r"|proportion|fraction)\b(?! price)|\bhow much of\b.*\b(?:owns?|holds?|comes?)\b",
+        r"\bpercent(?:age)?\b|\bper cent\b"
+        r"|\b(?:what|which|how (?:large|big)(?: a)?) (?:\w+ )?(?:share|stake|part|portion|proportion|fraction)\b(?! price)"
+        r"|\bhow much of\b.*\b(?:owns?|holds?|comes?)\b",
     ),
     (
         Kind.MONEY,
-        r"\bhow much\b.*\b(?:money|cash|capital|funding|invest\w*|pays?|paid|put|costs?|raised?|raise|spen[dt]|commit\w*|los[et]"
-        r"|offer\w*|worth|earn\w*|charge\w*|ask\w*)\b|\b(?:what|which) (?:is|was|are|were)\b.*\b(?:valued|valuation|worth"
-        r"|salary|net income|revenue|profit|price|market value)\b|\b(?:what|which|at what) (?:\w+ )?(?:sum|price|valuation"
-        r"|amount)\b|\bvalued at\b",
+        r"\bhow much\b.*\b(?:money|cash|capital|funding|invest\w*|pays?|paid|put|costs?|raised?|spen[dt]|commit\w*|los[et]"
+        r"|offer\w*|worth|earn\w*|charge\w*|ask\w*)\b"
+        r"|\b(?:what|which) (?:is|was|are|were)\b.*\b(?:valued|valuation|worth|salary|net income|revenue|profit|price)\b"
+        r"|\b(?:what|which|at what) (?:\w+ )?(?:sum|price|valuation|amount)\b|\bvalued at\b",
     ),
     (
         Kind.NUMBER,
@@ -65,7 +66,8 @@ _KINDS = (
     (
         Kind.PERSON,
         r"\bwho\b.*\b(?:chief|head|boss|chair\w*|executive|president|director|officer|spokes\w+|lawyer|judge|ceo|cfo|cto"
-        r"|founder|observer|successor)\b|\bname of\b.*\b(?:chief|head|boss|chair\w*|executive|president|director|officer)\b",
+        r"|founder|observer|successor)\b"
+        r"|\bname of\b.*\b(?:chief|head|boss|chair\w*|executive|president|director|officer)\b",
     ),
     (
         Kind.LIST,

@@ -39,7 +39,7 @@ class Scorer:
         head = [_CLS, *self._ids(question)[:_MAX_QUESTION], _SEP]
         rows = []
         for title, previous, sentence in candidates:
-            before = head + [*self._ids(title)[:_MAX_TITLE], *self._ids(":")] if title else list(head)
+            before = [*head, *self._ids(title)[:_MAX_TITLE], *self._ids(":")] if title else list(head)
             before += self._ids(previous)[-_MAX_PREVIOUS:] if previous else []
             body = self._ids(sentence)[: _MAX_TOKENS - 1 - len(before)]
             rows.append((before, body))
