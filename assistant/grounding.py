@@ -38,7 +38,8 @@ _SPELT = re.compile(
 _NAME = re.compile(r"\b(?:[A-Z][\w’'&-]*[^\W_]|[A-Z]{2,}|[a-z]+[A-Z]\w*)\b")
 _QUOTED = re.compile(r"[“\"«]([^”\"»]{2,}?)[”\"»]")
 _NEGATION = re.compile(
-    r"\b(?:not|never|no|none|nor|neither|nobody|nothing|without|cannot|denied|denies|refused|refuses|rejected|rejects"
+    r"\b(?:not(?! (?:only|just|merely)\b)|never|no|none"
+    r"|nor|neither|nobody|nothing|without|cannot|denied|denies|refused|refuses|rejected|rejects"
     r"|failed|fails|unable|unlikely)\b|n[’']t\b",
     re.I,
 )
@@ -120,7 +121,7 @@ def support(text: str, vector: np.ndarray, passage: Passage, embeddings: Passage
         covered = len(wanted & set(stems(context))) / len(wanted)
         if covered < COVERAGE or not numbers(text) <= numbers(context) or not _names_in(text, context):
             continue
-        if bool(_NEGATION.search(text)) != bool(_NEGATION.search(words)) and covered < 0.95:
+        if _turned_round(text, words, covered):
             continue
         if _STRONG_HEDGE.search(words) and not _HEDGE.search(text):
             continue
@@ -131,6 +132,31 @@ def support(text: str, vector: np.ndarray, passage: Passage, embeddings: Passage
         return None
     near = float(np.array(embeddings.embed_query(best[1].of(article.text))) @ vector)
     return best[1] if near >= NEAR else None
+
+
+def _turned_round(text: str, words: str, covered: float) -> bool:
+    """Whether `text` denies what the passage's `words` assert, or asserts what they deny."""
+    denies, denies_there = bool(_NEGATION.search(text)), bool(_NEGATION.search(words))
+    # A part of a sentence may well leave out what the sentence denies elsewhere; nothing may add a denial.
+    if denies != denies_there and (denies or covered < 0.95):
+        return True
+    denied, denied_there = _denied(text), _denied(words)
+    return bool((denied & _words(words)) - denied_there or (denied_there & _words(text)) - denied)
+
+
+def _denied(text: str) -> set[str]:
+    """The first word that counts behind each negation, stemmed."""
+    behind = (_words_in_order(text[match.end() :]) for match in _NEGATION.finditer(text))
+    return {words[0] for words in behind if words}
+
+
+def _words(text: str) -> set[str]:
+    return set(_words_in_order(text))
+
+
+def _words_in_order(text: str) -> list[str]:
+    # "Not over" turns on a word that search ignores, and "no longer" on the word behind it.
+    return stems(re.sub(r"\b(over|off|out)\b", r"\1word", re.sub(r"\blonger\b", "", text), flags=re.I))
 
 
 def numbers(text: str) -> set[float | str]:

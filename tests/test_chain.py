@@ -194,7 +194,12 @@ def test_an_empty_earlier_turn_is_left_out(story: AnswerChain) -> None:
 
 
 def test_input_that_is_no_question(story: AnswerChain) -> None:
-    for wrong in ({"question": TIES, "fact": "x"}, {"history": []}, {"question": TIES, "history": [{"question": "x"}]}):
+    wrongs: list[dict[str, object]] = [
+        {"question": TIES, "fact": "x"},
+        {"history": []},
+        {"question": TIES, "history": [{"question": "x"}]},
+    ]
+    for wrong in wrongs:
         with pytest.raises(ValueError, match="validation error"):
             story.invoke(wrong)
     with pytest.raises(ValueError, match="100"):

@@ -1,14 +1,21 @@
 """The server: the answer endpoint, health and the chat page in one ASGI application."""
 
+from collections.abc import Callable
 from typing import Annotated
 
-from fastapi import Body, FastAPI
+from fastapi import Body, FastAPI, Request
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.routing import Route
 
 from assistant import __version__
 from assistant.answer import Answer, Frozen
 from assistant.api.problems import Problem, install_problems
 from assistant.api.stream import stream_answer
 from assistant.chain import AnswerChain, Question
+
+
+_METHODS = {"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}
 
 
 class AnswerRequest(Question):
@@ -62,6 +69,29 @@ def create_app(chain: AnswerChain) -> FastAPI:
     from assistant.api.docs import install_docs
 
     install_docs(app)
+    _refuse_the_rest(app)
     from assistant.ui.page import mount_ui
 
     return mount_ui(app, chain)
+
+
+def _refuse_the_rest(app: FastAPI) -> None:
+    """Answer other methods and other paths below /api ourselves: the page at `/` would take them for pages of its own."""
+
+    def refuse_method(allowed: str) -> Callable[[Request], Response]:
+        def refuse(_: Request) -> Response:
+            raise HTTPException(405, headers={"Allow": allowed})
+
+        return refuse
+
+    def refuse_path(_: Request) -> Response:
+        raise HTTPException(404)
+
+    for route in list(app.routes):
+        if isinstance(route, Route) and route.methods:
+            allowed = ", ".join(sorted(route.methods))
+            app.router.routes.append(
+                Route(route.path, refuse_method(allowed), methods=sorted(_METHODS - route.methods))
+            )
+    for path in ("/api", "/api/{rest:path}"):
+        app.router.routes.append(Route(path, refuse_path, methods=sorted(_METHODS)))

@@ -5,12 +5,15 @@ from itertools import chain as chained
 
 from fastapi.responses import StreamingResponse
 
+from assistant.api.problems import problem_of
 from assistant.chain import AnswerChain, Question
 from assistant.errors import AssistantError
 
 
 def stream_answer(chain: AnswerChain, question: Question) -> StreamingResponse:
     """Events `answer` (growing, each a whole Answer as JSON), then `done` with the complete one.
+
+    An error in between is an event `error` with a problem document, and the last event.
 
     Raises:
         AssistantError: what is wrong before the first answer is a proper error status, not an event.
@@ -24,7 +27,7 @@ def stream_answer(chain: AnswerChain, question: Question) -> StreamingResponse:
             for last in chained([first], answers):
                 yield f"event: answer\ndata: {last.model_dump_json()}\n\n"
         except AssistantError as error:
-            yield f"event: error\ndata: {error}\n\n"
+            yield f"event: error\ndata: {bytes(problem_of(error).body).decode()}\n\n"
             return
         yield f"event: done\ndata: {last.model_dump_json()}\n\n"
 

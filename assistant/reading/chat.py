@@ -18,6 +18,8 @@ from assistant.settings import Settings
 DECLINE = "NOT IN THE ARTICLES"
 _LONGEST = 20_000  # characters; an answer of four sentences has under 2,000
 _MARKER = re.compile(r"\s*\[\s*(\d{1,4}(?:\s*[,;]\s*\d{1,4})*)\s*\]")
+# Taken off before a line is cut into sentences: "1." would be one by itself.
+_LIST_SIGN = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)]|#+)\s+")
 # Markers behind the full stop belong to the sentence before it.
 _TRAILING = re.compile(r"([.!?…][\"'”’)]*)((?:\s*\[\s*\d{1,4}(?:\s*[,;]\s*\d{1,4})*\s*\])+)")
 
@@ -92,7 +94,7 @@ def sentences(text: str, *, finished: bool) -> list[Written]:
     """The sentences of a model's text with their citations; those still open are left out unless it is finished."""
     moved = _TRAILING.sub(lambda match: f"{match[2]}{match[1]}", html.unescape(text))
     written = []
-    lines = moved.split("\n")
+    lines = [_LIST_SIGN.sub("", line) for line in moved.split("\n")]
     for number, line in enumerate(lines):
         ranges = list(sentence_ranges(line))
         if not finished and number == len(lines) - 1:
@@ -105,7 +107,7 @@ def sentences(text: str, *, finished: bool) -> list[Written]:
 
 def _parse(raw: str) -> Written | None:
     cited = [int(number) for group in _MARKER.findall(raw) for number in re.split(r"\s*[,;]\s*", group)]
-    text = re.sub(r"^\s*(?:[-*•]|\d+[.)]|#+)\s+", "", _MARKER.sub("", raw)).replace("**", "").strip()
+    text = _MARKER.sub("", raw).replace("**", "").strip()
     return Written(text, tuple(dict.fromkeys(cited))) if re.search(r"\w", text) else None
 
 

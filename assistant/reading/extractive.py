@@ -15,10 +15,10 @@ from assistant.retrieval import PassageHit, SentenceHit
 
 _SCORED = 24  # sentences that the learned scorer reads for a question
 _FUSION_WEIGHT = 8.0  # by this the search's 0..1 joins the scorer's logit; flat from 6 to 15 on unseen articles
-_RECENCY_WEIGHT = 2.5  # for the newest against the oldest, where the present is asked about
+_RECENCY_WEIGHT = 4.0  # for the newest article's sentence against the oldest's, where the present is asked about
 _NOW = re.compile(r"\b(?:still|now|nowadays|currently|today|any ?more|no longer|latest|these days|at present)\b", re.I)
 _TIME_WEIGHT = 2.0
-_SAME_POINT_WEIGHT = 20.0
+_SAME_POINT, _SAME_POINT_WEIGHT = 0.75, 20.0  # cosine from which two sentences speak of the same, and its worth
 _MARGIN, _MARGIN_UNSURE, _SURE = (
     2.5,
     4.0,
@@ -85,7 +85,7 @@ class ExtractiveReader:
         confidence = answerable(candidates) if candidates else 0.0
         if not candidates or confidence < threshold:
             return []
-        ranked = _rank(candidates, asked, 2.0 if _NOW.search(question) else 1.0)
+        ranked = _rank(candidates, asked, 1.5 if _NOW.search(question) else 1.0)
         chosen = _choose(ranked, asked, _MARGIN if confidence >= _SURE else _MARGIN_UNSURE)
         return _arrange(chosen, asked)
 
@@ -139,15 +139,13 @@ def answerable(candidates: Sequence[Candidate]) -> float:
 
 def _rank(candidates: Sequence[Candidate], asked: Asked, urgency: float) -> list[tuple[float, Candidate]]:
     """Candidates with their scores after time is taken into account, best first."""
-    dates = [candidate.held_on for candidate in candidates if candidate.held_on]
-    oldest, newest = min(dates, default=date.min), max(dates, default=date.min)
-    span = (newest - oldest).days
+    dates = sorted({day for candidate in candidates if (day := candidate.held_on)})
 
     def score(candidate: Candidate) -> float:
         total = candidate.score
         held = candidate.held_on
-        if asked.present and held and span:
-            total += urgency * _RECENCY_WEIGHT * (held - oldest).days / span
+        if asked.present and held and len(dates) > 1:
+            total += urgency * _RECENCY_WEIGHT * dates.index(held) / (len(dates) - 1)
         if asked.years or asked.months:
             total += _TIME_WEIGHT * _time_match(candidate, asked)
         return total
@@ -170,15 +168,31 @@ def _time_match(candidate: Candidate, asked: Asked) -> float:
 def _choose(ranked: Sequence[tuple[float, Candidate]], asked: Asked, margin: float) -> list[Candidate]:
     top, best = ranked[0]
     limit = 4 if asked.kind in (Kind.LIST, Kind.REASON) else 3
+    if asked.present:
+        best = _latest(ranked, best)
     chosen = [best]
     if asked.present and (earlier := _earlier(ranked, best)):
         chosen.append(earlier)
-    for score, candidate in ranked[1:]:
+    for score, candidate in ranked:
         if len(chosen) >= limit or score < top - margin:
             break
         if candidate not in chosen and not any(_redundant(candidate.hit.text, other.hit.text) for other in chosen):
             chosen.append(candidate)
     return chosen
+
+
+def _latest(ranked: Sequence[tuple[float, Candidate]], best: Candidate) -> Candidate:
+    """The newest statement on the same point as the best one, which it is itself where nothing newer is as good."""
+    newer = [
+        candidate
+        for _, candidate in ranked
+        if candidate.held_on
+        and best.held_on
+        and candidate.held_on > best.held_on
+        and candidate.score >= best.score - 2 * _MARGIN
+        and float(candidate.hit.vector @ best.hit.vector) >= _SAME_POINT
+    ]
+    return max(newer, key=lambda c: (c.held_on or date.min, c.score), default=best)
 
 
 def _earlier(ranked: Sequence[tuple[float, Candidate]], best: Candidate) -> Candidate | None:

@@ -48,14 +48,15 @@ _KINDS = (
     (
         Kind.PERCENTAGE,
         r"\bpercent(?:age)?\b|\bper cent\b"
-        r"|\b(?:what|which|how (?:large|big)(?: a)?) (?:\w+ )?(?:share|stake|part|portion|proportion|fraction)\b(?! price)"
+        r"|\b(?:what|which|how (?:large|big)(?: a)?) (?:\w+ )?(?:share|stake|part|portion|proportion)\b(?! price)"
         r"|\bhow much of\b.*\b(?:owns?|holds?|comes?)\b",
     ),
     (
         Kind.MONEY,
-        r"\bhow much\b.*\b(?:money|cash|capital|funding|invest\w*|pays?|paid|put|costs?|raised?|spen[dt]|commit\w*|los[et]"
-        r"|offer\w*|worth|earn\w*|charge\w*|ask\w*)\b"
-        r"|\b(?:what|which) (?:is|was|are|were)\b.*\b(?:valued|valuation|worth|salary|net income|revenue|profit|price)\b"
+        r"\bhow much\b.*\b(?:money|cash|capital|funding|invest\w*|pays?|paid|put|costs?|raised?|spen[dt]|commit\w*"
+        r"|los[et]|offer\w*|worth|earn\w*|charge\w*|ask\w*)\b"
+        r"|\b(?:what|which) (?:is|was|are|were)\b.*\b(?:valued|valuation|worth|salary|net income|revenue|profit"
+        r"|price)\b"
         r"|\b(?:what|which|at what) (?:\w+ )?(?:sum|price|valuation|amount)\b|\bvalued at\b",
     ),
     (

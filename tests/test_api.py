@@ -1,0 +1,269 @@
+"""The HTTP surface: a real server on loopback over a small corpus."""
+
+import json
+import re
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from helpers import ROOT, write_article
+
+from assistant.answer import Answer
+from assistant.api.app import create_app
+from assistant.api.problems import install_problems
+from assistant.chain import AnswerChain
+from assistant.embeddings import LocalEmbeddings
+from assistant.errors import CorpusError, IndexLockedError, ProviderError
+from assistant.index import Index
+from assistant.reading.scorer import Scorer
+from assistant.settings import Settings
+
+ASK = {"question": "How high is the tower of Tarn?"}
+ANSWER_FIELDS = {"answer", "outcome", "sentences", "citations", "standalone_question", "reader", "timings_ms", "id"}
+CITATION_FIELDS = {
+    "number", "article_id", "title", "outlet", "url", "published", "as_of", "quote", "start", "end", "passage"
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def chain(
+    tmp_path_factory: pytest.TempPathFactory, local_embeddings: LocalEmbeddings, scorer: Scorer
+) -> Iterator[AnswerChain]:
+    away = tmp_path_factory.mktemp("api")
+    text = "The tower of Tarn is 80 metres high. It was finished in March 1998 by Ada Brook.\n"
+    write_article(away / "corpus", "tower.md", text, outlet="The Tarn Times", as_of="2024-05-01")
+    settings = Settings.load(
+        corpus_dir=away / "corpus", data_dir=away / "data", prompts_dir=ROOT / "prompts", chat_model="extractive"
+    )
+    made = AnswerChain(settings, Index(settings, local_embeddings), scorer)
+    made.sync()
+    yield made
+    made.index.close()
+
+
+@pytest.fixture(scope="module")
+def client(chain: AnswerChain) -> Iterator[httpx.Client]:
+    config = uvicorn.Config(create_app(chain), host="127.0.0.1", port=0, log_level="warning")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, trust_env=False) as made:
+        yield made
+    server.should_exit = True
+    thread.join(10)
+
+
+def events(body: str) -> list[tuple[str, Any]]:
+    """The server-sent events of a body: name and data."""
+    assert body.endswith("\n\n")
+    found = []
+    for block in body.removesuffix("\n\n").split("\n\n"):
+        name, data = block.split("\n")
+        found.append((name.removeprefix("event: "), json.loads(data.removeprefix("data: "))))
+    return found
+
+
+def assert_problem(reply: httpx.Response, status: int) -> dict[str, Any]:
+    assert reply.status_code == status
+    assert reply.headers["content-type"].split(";")[0] == "application/problem+json"
+    body: dict[str, Any] = reply.json()
+    assert {"type", "title", "status", "detail"} <= set(body)
+    assert body["status"] == status
+    assert body["title"]
+    assert body["detail"]
+    assert "Traceback" not in reply.text
+    assert str(ROOT) not in reply.text
+    return body
+
+
+def test_an_answer_has_the_fields_of_the_interface(client: httpx.Client, chain: AnswerChain) -> None:
+    reply = client.post("/api/answer", json=ASK)
+    assert reply.status_code == 200
+    assert reply.headers["content-type"] == "application/json"
+    body = reply.json()
+    assert set(body) - {"notice"} == ANSWER_FIELDS
+    assert body["answer"] == "The tower of Tarn is 80 metres high. [1]" or body["answer"].endswith("metres high. [1]")
+    assert body["outcome"] == "answered"
+    (sentence,) = body["sentences"]
+    assert {"text", "citations", "verdict"} <= set(sentence)
+    assert sentence["citations"] == [1]
+    assert sentence["verdict"] == "supported"
+    (citation,) = body["citations"]
+    assert set(citation) == CITATION_FIELDS
+    assert citation["as_of"] == "2024-05-01"
+    assert citation["outlet"] == "The Tarn Times"
+    assert chain.index.snapshot.articles["tower"].text[citation["start"] : citation["end"]] == citation["quote"]
+    assert body["reader"] == "extractive"
+    assert body["notice"] is None
+    assert all(isinstance(spent, float) for spent in body["timings_ms"].values())
+
+
+def test_a_decline_is_an_answer(client: httpx.Client) -> None:
+    body = client.post("/api/answer", json={"question": "What is the capital of Mongolia?"}).json()
+    assert (body["outcome"], body["citations"], body["sentences"]) == ("declined", [], [])
+
+
+def test_history_comes_with_the_request(client: httpx.Client) -> None:
+    asked = {"question": "And when was it finished?", "history": [{**ASK, "answer": "80 metres [1]."}]}
+    body = client.post("/api/answer", json=asked).json()
+    assert "Tarn" in body["standalone_question"]
+    assert "March 1998" in body["answer"]
+
+
+def test_a_stream_ends_with_the_same_answer(client: httpx.Client) -> None:
+    with client.stream("POST", "/api/answer", json={**ASK, "stream": True}) as reply:
+        assert reply.status_code == 200
+        assert reply.headers["content-type"].startswith("text/event-stream")
+        assert reply.headers["cache-control"] == "no-store"
+        found = events(reply.read().decode())
+    names = [name for name, _ in found]
+    assert names == ["answer"] * (len(names) - 1) + ["done"]
+    assert len(names) >= 2
+    answers = [Answer.model_validate(data) for _, data in found]
+    assert len({answer.id for answer in answers}) == 1
+    whole = Answer.model_validate(client.post("/api/answer", json={**ASK, "stream": False}).json())
+    without = {"id", "timings_ms"}
+    assert answers[-1].model_dump(exclude=without) == whole.model_dump(exclude=without)
+
+
+@pytest.mark.parametrize(
+    ("sent", "says"),
+    [
+        ({"question": ""}, "empty"),
+        ({"question": " \x00\u200b "}, "empty"),
+        ({"question": "a" * 20_000}, "20,000"),
+        ({"question": "", "stream": True}, "empty"),
+        ({}, "question"),
+        ({"question": 7}, "question"),
+        ({"question": None}, "question"),
+        ([], "body"),
+        ({"question": "x", "history": [{"question": "x"}]}, "history.0.answer"),
+        ({"question": "x", "history": [{"question": "x", "answer": "y"}] * 101}, "history"),
+        ({"question": "x", "histroy": []}, "histroy"),
+        ({"question": "x", "stream": "perhaps"}, "stream"),
+    ],
+)
+def test_a_request_that_cannot_be_answered(client: httpx.Client, sent: object, says: str) -> None:
+    assert says in assert_problem(client.post("/api/answer", json=sent), 422)["detail"]
+
+
+@pytest.mark.parametrize("body", [b"", b"no json", b'{"question": ', b"\xff\xfe", b'{"question": "\\ud800"}', b"NaN"])
+def test_a_body_that_is_no_json(client: httpx.Client, body: bytes) -> None:
+    assert_problem(client.post("/api/answer", content=body, headers={"content-type": "application/json"}), 422)
+
+
+def test_routes_and_methods(client: httpx.Client) -> None:
+    for path in ("/api/nothing", "/api", "/api/answer/"):
+        assert_problem(client.get(path), 404)
+    for method in ("GET", "PUT", "DELETE"):
+        reply = client.request(method, "/api/answer")
+        assert_problem(reply, 405)
+        assert reply.headers["allow"] == "POST"
+    assert_problem(client.post("/healthz"), 405)
+
+
+def test_health(client: httpx.Client, chain: AnswerChain) -> None:
+    body = client.get("/healthz").json()
+    assert body["status"] == "ok"
+    assert body["articles"] == 1
+    assert body["revision"] == chain.index.snapshot.revision
+    assert body["reader"] == "extractive"
+    assert re.fullmatch(r"\d+\.\d+\.\d+", body["version"])
+
+
+def test_the_description_of_the_interface(client: httpx.Client) -> None:
+    schema = client.get("/openapi.json").json()
+    assert schema["openapi"].startswith("3.1")
+    assert {"/api/answer", "/healthz"} <= set(schema["paths"])
+    assert set(schema["components"]["schemas"]["Citation"]["properties"]) == CITATION_FIELDS
+    assert set(schema["components"]["schemas"]["Answer"]["properties"]) >= ANSWER_FIELDS
+    responses = schema["paths"]["/api/answer"]["post"]["responses"]
+    assert set(responses) >= {"200", "422", "500"}
+
+
+@pytest.mark.parametrize("path", ["/docs", "/"])
+def test_pages_load_nothing_from_another_host(client: httpx.Client, path: str) -> None:
+    reply = client.get(path)
+    assert reply.status_code == 200
+    assert reply.headers["content-type"].startswith("text/html")
+    loaded = re.findall(
+        r"""<(?:script|link|img|iframe|source)\b[^>]*?\b(?:src|href)\s*=\s*["']?([^"'\s>]+)""", reply.text
+    )
+    loaded += re.findall(r"""url\(["']?([^"')]+)""", reply.text)
+    loaded += re.findall(r"""@import\s+["']([^"']+)""", reply.text)
+    base = str(client.base_url).rstrip("/")
+    for address in loaded:
+        assert not re.match(r"(?:[a-z]+:)?//", address) or address.startswith(base), address
+
+
+def test_docs_name_the_endpoint(client: httpx.Client) -> None:
+    page = client.get("/docs").text
+    assert "POST /api/answer" in page
+    assert "<script src" not in page
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (CorpusError("no articles"), 503),
+        (ProviderError("the provider failed"), 502),
+        (IndexLockedError("in use"), 500),
+        (ZeroDivisionError("secret path /etc"), 500),
+    ],
+)
+def test_errors_of_our_own_and_unforeseen_ones(error: Exception, status: int) -> None:
+    app = FastAPI()
+    install_problems(app)
+
+    @app.get("/break")
+    def fail() -> None:
+        raise error
+
+    with TestClient(app, raise_server_exceptions=False) as client:
+        reply = client.get("/break")
+    assert reply.status_code == status
+    assert reply.headers["content-type"] == "application/problem+json"
+    assert reply.json()["status"] == status
+    assert "secret" not in reply.text
+
+
+def test_an_error_in_mid_stream_is_an_event(chain: AnswerChain) -> None:
+    from assistant.api.stream import stream_answer
+
+    answer = chain.invoke(ASK["question"])
+
+    class Breaking:
+        def stream(self, question: object) -> Iterator[Answer]:
+            yield answer
+            raise ProviderError("gone\nfor good")
+
+    app = FastAPI()
+    app.get("/", response_model=None)(lambda: stream_answer(Breaking(), ASK))  # type: ignore[arg-type]
+    with TestClient(app) as client:
+        blocks = client.get("/").text.removesuffix("\n\n").split("\n\n")
+    assert [block.split("\n")[0] for block in blocks] == ["event: answer", "event: error"]
+    problem = json.loads(blocks[1].split("\ndata: ")[1])
+    assert problem["status"] == 502
+    assert problem["detail"] == "gone\nfor good"
+
+
+def test_an_empty_index_is_no_articles(local_embeddings: LocalEmbeddings, scorer: Scorer, tmp_path: Path) -> None:
+    settings = Settings.load(corpus_dir=tmp_path, data_dir=tmp_path / "data", chat_model="extractive")
+    empty = AnswerChain(settings, Index(settings, local_embeddings), scorer)
+    try:
+        with TestClient(create_app(empty), raise_server_exceptions=False) as client:
+            for stream in (False, True):
+                assert_problem(client.post("/api/answer", json={**ASK, "stream": stream}), 503)
+            assert client.get("/healthz").json()["articles"] == 0
+    finally:
+        empty.index.close()
