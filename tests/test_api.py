@@ -73,7 +73,7 @@ def events(body: str) -> list[tuple[str, Any]]:
     return found
 
 
-def assert_problem(reply: httpx.Response, status: int) -> dict[str, Any]:
+def assert_problem(reply: Any, status: int) -> dict[str, Any]:
     assert reply.status_code == status
     assert reply.headers["content-type"].split(";")[0] == "application/problem+json"
     body: dict[str, Any] = reply.json()

@@ -14,7 +14,6 @@ from assistant.api.problems import Problem, install_problems
 from assistant.api.stream import stream_answer
 from assistant.chain import AnswerChain, Question
 
-
 _METHODS = {"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}
 
 
@@ -76,7 +75,7 @@ def create_app(chain: AnswerChain) -> FastAPI:
 
 
 def _refuse_the_rest(app: FastAPI) -> None:
-    """Answer other methods and other paths below /api ourselves: the page at `/` would take them for pages of its own."""
+    """Answer other methods, and other paths below /api, before the page at `/` takes them for its own."""
 
     def refuse_method(allowed: str) -> Callable[[Request], Response]:
         def refuse(_: Request) -> Response:

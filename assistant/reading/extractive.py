@@ -13,11 +13,12 @@ from assistant.reading.question import Asked, Kind, understand
 from assistant.reading.scorer import Scorer
 from assistant.retrieval import PassageHit, SentenceHit
 
-_SCORED = 24  # sentences that the learned scorer reads for a question
+_SCORED = 16  # sentences that the learned scorer reads for a question
 _FUSION_WEIGHT = 8.0  # by this the search's 0..1 joins the scorer's logit; flat from 6 to 15 on unseen articles
 _RECENCY_WEIGHT = 4.0  # for the newest article's sentence against the oldest's, where the present is asked about
 _NOW = re.compile(r"\b(?:still|now|nowadays|currently|today|any ?more|no longer|latest|these days|at present)\b", re.I)
 _TIME_WEIGHT = 2.0
+_REASON_WEIGHT = 2.0
 _SAME_POINT, _SAME_POINT_WEIGHT = 0.75, 20.0  # cosine from which two sentences speak of the same, and its worth
 _MARGIN, _MARGIN_UNSURE, _SURE = (
     2.5,
@@ -142,7 +143,7 @@ def _rank(candidates: Sequence[Candidate], asked: Asked, urgency: float) -> list
     dates = sorted({day for candidate in candidates if (day := candidate.held_on)})
 
     def score(candidate: Candidate) -> float:
-        total = candidate.score
+        total = candidate.score + (_REASON_WEIGHT if asked.gives_reason(candidate.hit.text) else 0.0)
         held = candidate.held_on
         if asked.present and held and len(dates) > 1:
             total += urgency * _RECENCY_WEIGHT * dates.index(held) / (len(dates) - 1)

@@ -120,6 +120,13 @@ _ROLE = re.compile(
 )
 
 
+_GIVES_REASON = re.compile(
+    r"\b(?:because|since|saying|so that|in order to|owing|due to|thanks to|reasons?|caused?|causes|led to|leads to"
+    r"|therefore|hence|after|amid|over (?:its|the|his|her|their)|on (?:the )?grounds?|to avoid|to keep|accus\w+|concerns?)\b",
+    re.I,
+)
+
+
 @dataclass(frozen=True)
 class Asked:
     """A question's kind, the years and months that it names, and whether it asks how things stand now."""
@@ -144,6 +151,10 @@ class Asked:
         if self.kind is Kind.NAME:
             return _has_new_name(sentence, question)
         return True
+
+    def gives_reason(self, sentence: str) -> bool:
+        """Whether a reason is asked for and the sentence has a word that gives one."""
+        return self.kind is Kind.REASON and bool(_GIVES_REASON.search(sentence))
 
     def _same_matter(self, sentence: str, question: str) -> bool:
         if self.kind is Kind.PERSON and (role := _ROLE.search(question)):

@@ -14,6 +14,7 @@ from tokenizers import Tokenizer
 
 _MAX_QUESTION, _MAX_TITLE, _MAX_PREVIOUS, _MAX_TOKENS = 48, 12, 32, 192
 _CLS, _SEP = 101, 102
+_BATCH = 8
 
 
 class Scorer:
@@ -43,6 +44,15 @@ class Scorer:
             before += self._ids(previous)[-_MAX_PREVIOUS:] if previous else []
             body = self._ids(sentence)[: _MAX_TOKENS - 1 - len(before)]
             rows.append((before, body))
+        out = np.zeros(len(rows), np.float32)
+        # Rows of like length together: padding costs as much as words.
+        order = sorted(range(len(rows)), key=lambda row: sum(map(len, rows[row])))
+        for first in range(0, len(order), _BATCH):
+            places = order[first : first + _BATCH]
+            out[places] = self._run([rows[place] for place in places])
+        return out
+
+    def _run(self, rows: Sequence[tuple[list[int], list[int]]]) -> NDArray[np.float32]:
         width = max(len(before) + len(body) for before, body in rows) + 1
         ids = np.zeros((len(rows), width), np.int64)
         mask, types = np.zeros_like(ids), np.zeros_like(ids)
