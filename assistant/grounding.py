@@ -12,7 +12,7 @@ import numpy as np
 
 from assistant.answer import Verdict
 from assistant.embeddings import PassageEmbeddings
-from assistant.lexical import stems
+from assistant.lexical import STOP_WORDS, stems
 from assistant.passages import Passage, Span
 from assistant.reading.question import MONTHS
 
@@ -30,8 +30,9 @@ _NUMBER = re.compile(
     r"(?P<digits>\d+(?:,\d{3})*(?:\.\d+)?)\s*-?(?P<unit>thousand|million|billion|trillion|bn|tn|mn|[kmb](?![a-z]))?",
     re.I,
 )
+_TENS = "twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety"
 _SPELT = re.compile(
-    rf"\b(?P<tens>twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)?[-\s]?(?P<word>{'|'.join(_WORDS)})?"
+    rf"\b(?:(?P<tens>{_TENS})(?:[-\s](?P<ones>one|two|three|four|five|six|seven|eight|nine))?|(?P<word>{'|'.join(_WORDS)}))"
     r"(?:[-\s](?P<unit>hundred|thousand|million|billion|trillion|dozen))?\b",
     re.I,
 )
@@ -58,6 +59,19 @@ _PLAIN = frozenset(
     since while when however both each as its his her their there under according although because meanwhile""".split()
 )
 
+# What begins sentences and is no name.
+_STARTERS = (
+    frozenset(
+        """reportedly previously initially additionally currently recently formerly nearly roughly approximately around
+        officially finally originally eventually ultimately subsequently consequently accordingly similarly separately
+        overall instead later earlier then today now still yet despite besides moreover furthermore thus therefore hence
+        nevertheless nonetheless even among amid given following unlike like per since until upon within without through
+        throughout towards across against along alongside several many much less least every another others neither
+        either none nobody nothing everyone people critics analysts investors observers experts reports sources shares
+        officials executives companies media news yes no not""".split()
+    )
+    | _WORDS.keys()
+)
 COVERAGE = 0.5  # share of the sentence's words that the passage must have, where the meaning is near
 NEAR = 0.55  # cosine of the sentence and the best one of the passage
 
@@ -140,18 +154,16 @@ def _turned_round(text: str, words: str, covered: float) -> bool:
     # A part of a sentence may well leave out what the sentence denies elsewhere; nothing may add a denial.
     if denies != denies_there and (denies or covered < 0.95):
         return True
-    denied, denied_there = _denied(text), _denied(words)
-    return bool((denied & _words(words)) - denied_there or (denied_there & _words(text)) - denied)
+    return _denies_more(text, words) or _denies_more(words, text)
 
 
-def _denied(text: str) -> set[str]:
-    """The first word that counts behind each negation, stemmed."""
-    behind = (_words_in_order(text[match.end() :]) for match in _NEGATION.finditer(text))
-    return {words[0] for words in behind if words}
-
-
-def _words(text: str) -> set[str]:
-    return set(_words_in_order(text))
+def _denies_more(one: str, other: str) -> bool:
+    """Whether what `one` denies stands in `other` and is not denied there."""
+    near = set()
+    for match in _NEGATION.finditer(other):
+        near.update(_words_in_order(other[: match.start()])[-1:] + _words_in_order(other[match.end() :])[:4])
+    behind = (_words_in_order(one[match.end() :]) for match in _NEGATION.finditer(one))
+    return bool(({words[0] for words in behind if words} & set(_words_in_order(other))) - near)
 
 
 def _words_in_order(text: str) -> list[str]:
@@ -166,8 +178,8 @@ def numbers(text: str) -> set[float | str]:
         value = float(match["digits"].replace(",", ""))
         found.add(round(value * _UNITS.get((match["unit"] or "").lower(), 1.0), 6))
     for match in _SPELT.finditer(text):
-        if match["tens"] or (match["word"] and match["word"].lower() != "one") or (match["word"] and match["unit"]):
-            value = _WORDS.get((match["tens"] or "").lower(), 0.0) + _WORDS.get((match["word"] or "").lower(), 0.0)
+        if match["tens"] or match["unit"] or match["word"].lower() != "one":
+            value = sum(_WORDS[match[part].lower()] for part in ("tens", "ones", "word") if match[part])
             unit = (match["unit"] or "").lower()
             found.add(value * (100.0 if unit == "hundred" else _UNITS.get(unit, 1.0)))
     found.update(word[:3].lower() for word in re.findall(r"\b[A-Z][a-z]+\b", text) if word.lower() in MONTHS)
@@ -176,12 +188,15 @@ def numbers(text: str) -> set[float | str]:
 
 def _names_in(text: str, source: str) -> bool:
     have = re.sub(r"[’']s\b", "", source).casefold()
+    stemmed = set(stems(source))
     for match in _NAME.finditer(text):
         name = re.sub(r"[’']s$", "", match.group()).casefold()
         first = not text[: match.start()].strip(" \"'“‘(")
-        if name in _PLAIN or name in MONTHS or (first and name not in have and match.group()[1:].islower()):
+        # The word that begins the sentence may be a name or not: Google, or Reportedly.
+        plain = first and (name in _STARTERS or name in STOP_WORDS or set(stems(name)) <= stemmed)
+        if plain or name in _PLAIN or name in MONTHS:
             continue
-        if name not in have:
+        if not re.search(rf"(?<!\w){re.escape(name)}(?!\w)", have):
             return False
     return True
 

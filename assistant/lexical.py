@@ -1,7 +1,9 @@
 """Lexical search: BM25 over stemmed words, built in memory from the texts it is given."""
 
 import re
+import threading
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 import bm25s
 import numpy as np
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 _K1, _B = 0.9, 0.4
 _WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W_]+(?:[’'][^\W_]+)?")
 _STEMMER = snowballstemmer.stemmer("english")
+_STEMMING = threading.Lock()
 
 STOP_WORDS = frozenset(
     """a an the of in on at to for from by with as and or but nor if than then so that this these those it its he she
@@ -26,7 +29,13 @@ def stems(text: str) -> list[str]:
     """The words of `text` that carry meaning, stemmed, in order; a possessive's ending is dropped."""
     words = [re.sub(r"[’']s?$|[’'](?=\w)", "", word.casefold()) for word in _WORD.findall(text)]
     kept = [word for word in words if word and word not in STOP_WORDS]
-    return [str(stem) for stem in _STEMMER.stemWords(kept)]
+    return [_stem(word) for word in kept]
+
+
+@lru_cache(maxsize=100_000)
+def _stem(word: str) -> str:
+    with _STEMMING:  # the stemmer keeps the word it works on in itself
+        return str(_STEMMER.stemWord(word))
 
 
 class LexicalIndex:

@@ -88,7 +88,8 @@ def test_when_an_answer_is_right(fields: dict[str, object], right: bool, chain: 
             "citations": [
                 {
                     "number": 1, "article_id": "tower", "title": "Tower", "outlet": None, "url": None,
-                    "published": None, "quote": quote, "start": text.index(quote), "end": len(quote), "passage": text,
+                    "published": None, "as_of": None, "quote": quote,
+                    "start": text.index(quote), "end": len(quote), "passage": text,
                 }
             ],
             "standalone_question": ASK,

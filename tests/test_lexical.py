@@ -1,9 +1,11 @@
 """Lexical search: what counts as a word, and BM25 as the formula has it."""
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import snowballstemmer
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -77,3 +79,14 @@ def test_an_index_without_words(texts: list[str]) -> None:
     assert index.scores(["cloud"]).shape == (len(texts),)
     assert not index.scores(["cloud"]).any()
     assert math.isfinite(index.weight("cloud"))
+
+
+def test_threads_do_not_spoil_each_others_stems() -> None:
+    words = [
+        f"{start}{end}" for start in ("nation", "organ", "relat", "hope") for end in ("", "al", "ization", "fulness")
+    ]
+    texts = [" ".join(f"{word}x{number}ational" for word in words) for number in range(60)]
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(stems, texts * 4))
+    alone = snowballstemmer.stemmer("english")
+    assert together == [alone.stemWords(text.split()) for text in texts] * 4

@@ -54,6 +54,8 @@ def load(path: Path) -> list[TestCase]:
         blocks = yaml.safe_load(path.read_text("utf-8"))
     except OSError as error:
         raise TestSetError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise TestSetError(f"{path}: not UTF-8 text; save the file as UTF-8") from None
     except yaml.YAMLError as error:
         raise TestSetError(f"{path}: broken YAML: {error}") from None
     if not isinstance(blocks, list) or not blocks:

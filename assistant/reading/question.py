@@ -122,24 +122,25 @@ _ROLE = re.compile(
 
 _GIVES_REASON = re.compile(
     r"\b(?:because|since|saying|so that|in order to|owing|due to|thanks to|reasons?|caused?|causes|led to|leads to"
-    r"|therefore|hence|after|amid|over (?:its|the|his|her|their)|on (?:the )?grounds?|to avoid|to keep|accus\w+|concerns?)\b",
+    r"|therefore|hence|after|amid|over (?:its|the|his|her|their)|on (?:the )?grounds?|to avoid|accus\w+|concerns?)\b",
     re.I,
 )
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A question's kind, the years and months that it names, and whether it asks how things stand now."""
+    """A question's kind, the years, months and other names in it, and whether it asks how things stand now."""
 
     kind: Kind
     years: frozenset[str]
     months: frozenset[str]
+    names: tuple[str, ...]
     present: bool
 
     @property
     def factoid(self) -> bool:
-        """Whether one date, amount or name is asked for, which a sentence has or has not."""
-        return self.kind in _HOLDS or self.kind is Kind.NAME
+        """Whether dates, amounts or names are asked for, which a sentence has or has not."""
+        return self.kind in _HOLDS or self.kind in (Kind.NAME, Kind.LIST)
 
     def fits(self, sentence: str, question: str) -> bool:
         """Whether the sentence holds the kind of thing that is asked for."""
@@ -170,8 +171,12 @@ def understand(question: str) -> Asked:
     kind = next((kind for kind, pattern in _PATTERNS if pattern.search(question)), Kind.OTHER)
     years = frozenset(_YEAR.findall(question))
     months = frozenset(word.lower()[:3] for word in re.findall(r"\b[A-Z][a-z]+\b", question) if word.lower() in MONTHS)
-    present = kind is not Kind.DATE and not years and bool(_PRESENT.search(question)) and not _PAST.search(question)
-    return Asked(kind, years, months, present)
+    present = not years and bool(_PRESENT.search(question)) and not _PAST.search(question)
+    # The first word is capitalised whatever it is.
+    names = tuple(
+        found.group() for found in _NAME.finditer(question) if found.start() and found.group().lower() not in MONTHS
+    )
+    return Asked(kind, years, months, names, present)
 
 
 def _has_new_name(sentence: str, question: str) -> bool:
