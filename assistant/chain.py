@@ -133,7 +133,7 @@ class AnswerChain(Runnable[Any, Answer]):
                 return
             except ProviderError as error:
                 _LOG.warning("chat reader failed: %s", error)
-                run.notices.append(f"Not written by {self._chat.name}, because {error}.")
+                run.notices.append(f"Fell back to quoting, because {error}.")
         run.reader = self._quoting.name
         yield self._by_quoting(run, hits)
 
@@ -157,7 +157,7 @@ class AnswerChain(Runnable[Any, Answer]):
                 return self._chat.standalone(run.asked.question, run.asked.history)
             except ProviderError as error:
                 _LOG.warning("chat reader failed: %s", error)
-                run.notices.append(f"Not written by {self._chat.name}, because {error}.")
+                run.notices.append(f"Fell back to quoting, because {error}.")
         standalone = standalone_question(run.asked.question, run.asked.history)
         return mend(standalone, run.snapshot.lexical, self._scorer.known_words)
 
@@ -191,7 +191,7 @@ class AnswerChain(Runnable[Any, Answer]):
         if not written:
             yield self._declined(run, hits)
         elif not kept:
-            run.notices.append(f"Not written by {chat.name}: the articles support nothing of what it wrote.")
+            run.notices.append(f"Fell back to quoting, because the articles support nothing of what {chat.name} wrote.")
             run.reader = self._quoting.name
             yield self._by_quoting(run, hits)
         elif withheld:

@@ -178,7 +178,7 @@ def test_a_provider_that_fails_is_replaced_by_quoting(
     assert answer.reader == "extractive"
     assert answer.citations[0].quote == "The tower of Tarn is 80 metres high."
     assert answer.notice is not None
-    assert answer.notice.startswith("Answered by quoting, because ")
+    assert answer.notice.startswith("Fell back to quoting, because ")
     assert reason in answer.notice
     assert KEY not in answer.model_dump_json()
     assert KEY not in caplog.text
@@ -202,7 +202,7 @@ def test_a_provider_that_is_slow_or_speaks_otherwise(
     answer = impatient.invoke(ASK)
     assert answer.reader == "extractive"
     assert answer.notice is not None
-    assert "Answered by quoting" in answer.notice
+    assert "Fell back to quoting" in answer.notice
     assert answer.citations[0].article_id == "tower"
 
 
@@ -225,7 +225,7 @@ def test_a_stream_that_is_cut_after_a_sentence_ends_with_quotes(
     )
     streamed = list(chain.stream(ASK))
     assert streamed[-1].reader == "extractive"
-    assert "Answered by quoting" in (streamed[-1].notice or "")
+    assert "Fell back to quoting" in (streamed[-1].notice or "")
 
 
 # -- however it comes in pieces ---------------------------------------------------------------------------------------
@@ -328,7 +328,7 @@ def test_a_rewriting_that_fails_leads_to_rules_and_quotes(chain: AnswerChain, op
     )  # nothing scripted: status 400
     assert answer.reader == "extractive"
     assert "Tarn" in answer.standalone_question
-    assert (answer.notice or "").count("Answered by quoting") == 1
+    assert (answer.notice or "").count("Fell back to quoting") == 1
     assert len(openai_server.requests) == 1
 
 
