@@ -154,7 +154,7 @@ class Index:
         wanted = {article.id: article for article in corpus.articles}
         if self._settings.chroma_url or (self._settings.data_dir / "chroma").exists():
             plan = self._plan(wanted, corpus.problems)
-            if not plan.work and self._recorded() == _revision(self._stored()):
+            if not plan.work and self._recorded() == plan.revision:
                 return plan.report(corpus.problems, 0)
         with self._writing():
             plan = self._plan(wanted, corpus.problems)
@@ -304,7 +304,8 @@ class Index:
                 stale += [i for ids in versions.values() for i in ids]
         # Passages of an interrupted write have the ids of the finished one: they are overwritten, not deleted.
         writing = {p.id for key in (*added, *changed) for p in split_passages(wanted[key])}
-        return _Plan(added, changed, removed, unchanged, [i for i in stale if i not in writing])
+        stale_ids = [i for i in stale if i not in writing]
+        return _Plan(added, changed, removed, unchanged, stale_ids, _revision(stored))
 
     def _load_snapshot(self) -> Snapshot:
         versions: dict[str, dict[str, list[tuple[dict[str, Any], str]]]] = defaultdict(lambda: defaultdict(list))
@@ -338,6 +339,7 @@ class _Plan:
     removed: list[str]
     unchanged: list[str]
     stale_ids: list[str]
+    revision: str  # of what was stored when the plan was made
 
     @property
     def to_write(self) -> list[str]:

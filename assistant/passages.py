@@ -89,7 +89,8 @@ def split_passages(article: Article) -> list[Passage]:
     groups: list[list[Span]] = []
     current: list[Span] = []
     previous_end = 0
-    for span, is_heading in _segments(text):
+    segments = list(_segments(text))
+    for span, is_heading in segments:
         new_paragraph = "\n" in text[previous_end : span.start]
         length = span.end - current[0].start if current else 0
         soft_full = length > TARGET_CHARS and new_paragraph
@@ -101,7 +102,7 @@ def split_passages(article: Article) -> list[Passage]:
         previous_end = span.end
     if current:
         groups.append(current)
-    headings = {span for span, is_heading in _segments(text) if is_heading}
+    headings = {span for span, is_heading in segments if is_heading}
     starts = [0] + [group[0].start for group in groups[1:]] + [len(text)]
     return [
         Passage(article, ordinal, starts[ordinal], starts[ordinal + 1], tuple(s for s in group if s not in headings))
