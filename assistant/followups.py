@@ -1,9 +1,40 @@
-"""History and question to a question that stands alone, by rules; facts of earlier answers never come along."""
+"""History and question to a question that stands alone, by rules.
+
+The topic carries over from earlier questions. Of an earlier answer only the name of the person comes along whom "he" or
+"she" means: it tells what to search for, and facts are read from the articles anew.
+"""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from assistant.answer import Turn
+from assistant.lexical import stems
+
+# What people say before they ask.
+_FILLER = re.compile(
+    r"^(?:(?:i see|interesting|yes|no|ok(?:ay)?|sure|thanks|thank you|great|good|cool|wow|alright|all right|right"
+    r"|hm+|well|now|please)\b[\s,.!;:–-]+)+",
+    re.I,
+)
+_REQUEST = re.compile(
+    r"^(?:(?:please|can|could|would)\s+(?:you\s+)?(?:please\s+)?)?"
+    r"(?:(?:further\s+)?(?:tell|let|give|show|explain|describe)(?:\s+me)?(?:\s+know)?"
+    r"|i(?:['’]d| would)?\s+(?:like|love|want|wish)\s+to\s+(?:know|hear|learn)|i(?:\s+am|['’]m)\s+interested\s+in)\b",
+    re.I,
+)
+# Words of questions that name no topic.
+_GENERAL = frozenset(
+    stems(
+        """tell know more like interested kind type example want hear learn please thing explain anything something
+        lot many way people name different various exactly detail become happen say make use get first last still now
+        much"""
+    )
+)
+_TOPIC_WORDS = 3
+_SHORT = 3  # content words; a question with more of them rarely leaves its topic to the conversation
+# A name behind one of these says where or when, not what the question is about: "the varieties in Italy".
+_MODIFIES = re.compile(r"\b(?:in|from|at|during|within|among)\s+(?:the\s+)?$", re.I)
 
 _CONNECTIVE = re.compile(r"^(?:and|but|so|or|ok(?:ay)?|then|also)\b[\s,]*", re.I)
 _ABOUT = re.compile(r"^(?:what|how) about\s+(?P<what>.+?)\??$", re.I)
@@ -15,8 +46,11 @@ _BARE = re.compile(
 )
 _PERSON = re.compile(r"\b(he|she|him|her|his|hers)\b", re.I)
 _THING = re.compile(r"\b(it|its|they|them|their|theirs)\b", re.I)
+# "That" points back behind a verb or a preposition; behind a noun it begins a clause.
 _DEMONSTRATIVE = re.compile(
-    r"\b(?:this|that|these|those|the (?:same|deal|company|firm|agreement|case|suit|former|latter))\b", re.I
+    r"\b(?:this|these|those|(?:is|was|did|does|of|in|on|to|about|after|before|over|by|for|with|from|than) that"
+    r"|the (?:same|deal|company|firm|agreement|case|suit|former|latter))\b",
+    re.I,
 )
 _ENDS_BACK = re.compile(r"\b(?:this|that|these|those|him|her|it|them)\s*[?.!]*$", re.I)
 _NAME = re.compile(r"[A-Z][\w’'-]*[^\W_]|[a-z]+[A-Z]\w*")
@@ -31,27 +65,67 @@ _POSSESSIVE = frozenset(("his", "its", "their", "theirs", "hers"))
 def standalone_question(question: str, history: Sequence[Turn]) -> str:
     """The question with what it leaves to the conversation put in; unchanged where it stands alone.
 
-    Only earlier *questions* are drawn on, so that the topic carries over and an earlier answer's facts do not.
+    INSCIT's lesson is that pasting the conversation in ruins the search: a question that stands alone, or turns to
+    another topic, gets nothing.
     """
     question = question.strip()
     if not history:
         return question
     topic = _topic(history)
-    core = _CONNECTIVE.sub("", question)
+    bare = _FILLER.sub("", question)
+    core = _CONNECTIVE.sub("", bare)
+    if not core:
+        return question
     if _BARE.match(core):
         return f"{topic.rstrip('?!. ')} – {_lower_first(core)}"
     about = _ABOUT.match(core)
-    elliptic = about is not None or (core != question and len(core.split()) <= 4 and not _has_verb(core))
-    if elliptic:
+    leans = _PERSON.search(core) or _THING.search(core) or _DEMONSTRATIVE.search(core)
+    short = core != bare and len(core.split()) <= 4 and not _has_verb(core) and not leans
+    if about or short:
         what = (about["what"] if about else core).rstrip("?!. ")
         return _substituted(topic, what) or f"{topic.rstrip('?!. ')} – what about {what}?"
-    resolved = _resolve_pronouns(core, topic)
+    resolved = _resolve_pronouns(core, topic, history[-1].answer)
     if resolved != core:
         return resolved[:1].upper() + resolved[1:]
-    leans = _PERSON.search(core) or _THING.search(core) or _DEMONSTRATIVE.search(core)
     if (leans and not _names(core)) or _ENDS_BACK.search(core):
-        return f"{core.rstrip('?!. ')} ({topic.rstrip('?!. ')})?"
+        return _with_topic(core, topic.rstrip("?!. "))
+    if subject := _missing_subject(core, history):
+        return _with_topic(core, subject)
     return question
+
+
+def _with_topic(question: str, topic: str) -> str:
+    flat = re.sub(r"\s*\((.*)\)", r", \1", topic)  # the topic may itself have been given one
+    return f"{question.rstrip('?!. ')} ({flat})?"
+
+
+def _missing_subject(question: str, history: Sequence[Turn]) -> str:
+    """The conversation's topic in a few words, where the question is short and has no subject of its own; else nothing.
+
+    A question that shares a word with the conversation, or names what it is about, stands alone.
+    """
+    own = set(_topic_stems(question))
+    said = [_topic_stems(turn.question) for turn in history]
+    if len(own) > _SHORT or own & {stem for words in said for stem in words}:
+        return ""
+    if _subjects(_REQUEST.sub("", question).removeprefix(" about")):
+        return ""
+    counts = Counter(stem for words in said for stem in set(words))
+    repeated = [stem for stem in said[-1] if counts[stem] > 1] or [stem for stem, count in counts.items() if count > 1]
+    words = {stem: word for turn in history for word in turn.question.split() for stem in stems(word)}
+    named = [words[stem].strip("?!.,;:()“”\"'") for stem in (repeated or said[-1])[:_TOPIC_WORDS]]
+    return " ".join(dict.fromkeys(named))
+
+
+def _subjects(text: str) -> list[str]:
+    """The names that tell what a text is about, not where or when."""
+    return [name for name in _names(text) if not _MODIFIES.search(text[: text.find(name)])]
+
+
+def _topic_stems(question: str) -> list[str]:
+    """The content words of a question, stemmed, without those that only ask."""
+    asked = _REQUEST.sub("", _FILLER.sub("", question))
+    return [stem for stem in dict.fromkeys(stems(asked)) if stem not in _GENERAL]
 
 
 def _topic(history: Sequence[Turn]) -> str:
@@ -87,6 +161,12 @@ def _has_verb(text: str) -> bool:
 def _substituted(topic: str, what: str) -> str | None:
     """The topic with its one fitting name replaced by `what`; nothing where it is not plain which."""
     new = _names(what)
+    # "… in Italy?", "and in France?": the like place or time.
+    if place := re.fullmatch(r"(in|at|from|during) (.+)", what):
+        for name in _names(topic):
+            like = rf"\b{place[1]} (?:the )?{re.escape(name)}(?!\w)"
+            if new and re.search(like, topic):
+                return re.sub(like, what, topic)
     if len(new) != 1 or new[0] != what.removeprefix("the "):
         years = re.findall(r"\b(?:19|20)\d\d\b", topic)
         year = re.fullmatch(r"(?:in )?((?:19|20)\d\d)", what)
@@ -98,9 +178,11 @@ def _substituted(topic: str, what: str) -> str | None:
     return re.sub(rf"\b{re.escape(others[0])}\b", what, topic, count=1) if others and what not in topic else None
 
 
-def _resolve_pronouns(question: str, topic: str) -> str:
-    names = [name for name in _names(topic) if name not in question]
+def _resolve_pronouns(question: str, topic: str, answer: str) -> str:
+    names = [name for name in _subjects(topic) if name not in question]
     people = [name for name in names if " " in name]
+    if _PERSON.search(question) and not people:
+        people = list(dict.fromkeys(name for name in _names(answer) if name.count(" ") == 1 and name not in question))
 
     def put(name: str) -> Callable[[re.Match[str]], str]:
         def replace(match: re.Match[str]) -> str:

@@ -54,9 +54,46 @@ def test_of_several_people_the_topic_is_given_along() -> None:
 
 
 @pytest.mark.parametrize(
-    "question", ["Why?", "And Amazon?", "When did he say so?", "What is it worth?", "Who did this?"]
+    ("earlier", "question", "standalone"),
+    [
+        (
+            "Where do oranges come from?",
+            "I would like to know about pests.",
+            "I would like to know about pests (oranges",
+        ),
+        (
+            "How are croissants made?",
+            "Interesting. What are the varieties in Uruguay?",
+            "varieties in Uruguay (croissants",
+        ),
+        ("What is Frontier?", "Thanks. And who runs it?", "Who runs Frontier?"),
+    ],
 )
-def test_nothing_comes_from_earlier_answers(question: str) -> None:
+def test_a_question_without_a_subject_gets_the_topic(earlier: str, question: str, standalone: str) -> None:
+    assert standalone in after(question, earlier)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Thanks. Now to the Musk trial: how long did the jurors need?",
+        "What days is Vaisakhi celebrated?",
+        "How are oranges shipped?",
+    ],
+)
+def test_another_topic_does_not_drag_the_old_one_along(question: str) -> None:
+    assert after(question, "Where do most oranges come from?", "How many oranges does Spain grow?") == question
+
+
+def test_he_is_the_person_of_the_answer_where_the_questions_name_none() -> None:
+    found = after("When was he dismissed?", "Who leads OpenAI?", answer="Its chief executive is Sam Altman [1].")
+    assert found == "When was Sam Altman dismissed?"
+    found = after("When was he dismissed?", "Who leads it?", answer="Sam Altman and Greg Brockman lead OpenAI [1].")
+    assert "Altman" not in found
+
+
+@pytest.mark.parametrize("question", ["Why?", "And Amazon?", "What is it worth?", "Who did this?", "How much is that?"])
+def test_nothing_else_comes_from_earlier_answers(question: str) -> None:
     earlier = "How much of OpenAI does Microsoft own?"
     planted = after(question, earlier, answer="Microsoft owns 90%, says Aloysius Quimby of Zembla [1].")
     assert planted == after(question, earlier, answer="")
@@ -68,6 +105,6 @@ def test_nothing_comes_from_earlier_answers(question: str) -> None:
 def test_any_text_is_taken(question: str, earlier: list[str]) -> None:
     found = after(question, *earlier)
     assert isinstance(found, str)
-    assert "Quimby" not in found
+    assert "zillion" not in found
     if not earlier:
         assert found == question.strip()
