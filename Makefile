@@ -2,12 +2,15 @@
 PYTHON ?= python3
 PORT ?= 7860
 BENCH ?=
+SIZES ?= 1000 10000 100000
+OUT ?= bench-quality.json
+WITHOUT ?=
 BIN := .venv/bin
 export UV_PYTHON_DOWNLOADS := never
 export UV_PROJECT_ENVIRONMENT := .venv
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format bench eval clean screenshots chromium
+.PHONY: help install run test check format bench bench-quality eval clean screenshots chromium
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null \
@@ -38,8 +41,12 @@ format: install ## Format the code and mend what the linter can mend
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: install ## Measure start, first answer, and each stage of an answer
-	@$(BIN)/python -m tests.bench
+bench: install ## Measure start, first answer, and each stage of an answer at SIZES="1000 10000 100000" passages
+	@$(BIN)/python tests/bench.py $(SIZES)
+
+bench-quality: install ## Measure on outside data: BENCH=folder [OUT=file.json] [WITHOUT="scorer titles …"]
+	@test -d "$(BENCH)" || { echo "Give the folder with the outside sets: make bench-quality BENCH=folder"; exit 1; }
+	@$(BIN)/python -m assistant.evaluation.quality "$(BENCH)" --out "$(OUT)" $(foreach part,$(WITHOUT),--without $(part))
 
 eval: install ## Ask the test set's questions and count what was right
 	@$(BIN)/assistant evaluate tests/story.yaml

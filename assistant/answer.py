@@ -7,6 +7,8 @@ from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from assistant.articles import Article
+
 
 class Outcome(StrEnum):
     """How an answer ended."""
@@ -37,6 +39,27 @@ class Turn(Frozen):
     answer: str
 
 
+class Copy(Frozen):
+    """Another article that prints the same words."""
+
+    article_id: str
+    title: str
+    outlet: str | None
+    url: str | None
+    published: date | None
+
+    @classmethod
+    def of(cls, article: Article) -> Self:
+        """What a reader needs of the article to find it."""
+        return cls(
+            article_id=article.id,
+            title=article.title,
+            outlet=article.outlet,
+            url=article.url,
+            published=article.published,
+        )
+
+
 class Citation(Frozen):
     """A quotation from an article: `article.text[start:end] == quote`, to the character."""
 
@@ -51,6 +74,7 @@ class Citation(Frozen):
     start: int = Field(ge=0, description="Offset of the quote in the article's text, in characters")
     end: int
     passage: str = Field(description="The passage that the quote stands in")
+    copies: tuple[Copy, ...] = Field((), description="Newer articles that print the same wire story, quote included")
 
     @model_validator(mode="after")
     def _span_fits(self) -> Self:
@@ -68,6 +92,13 @@ class AnswerSentence(Frozen):
     lead: str = Field("", description="Our word on the date of a quoted sentence, to be shown before it")
 
 
+class Usage(Frozen):
+    """What the chat model took for one answer, by its provider's count."""
+
+    input_tokens: int = Field(ge=0)
+    output_tokens: int = Field(ge=0)
+
+
 class Answer(Frozen):
     """The answer to one question, the same on every surface."""
 
@@ -78,6 +109,7 @@ class Answer(Frozen):
     standalone_question: str
     reader: str = Field(description="`extractive` or the name of the chat model")
     notice: str | None = Field(None, description="What the reader should know of how the answer came about")
+    usage: Usage | None = Field(None, description="None where no chat model was asked, or it did not say")
     timings_ms: dict[str, float] = Field(default_factory=dict)
     id: str = Field(default_factory=lambda: uuid4().hex)
 

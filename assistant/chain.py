@@ -12,19 +12,23 @@ from uuid import uuid4
 from langchain_core.runnables import Runnable, RunnableConfig
 from pydantic import Field
 
-from assistant.answer import Answer, AnswerSentence, Citation, Frozen, Outcome, Turn, Verdict
-from assistant.articles import load_corpus
+from assistant.answer import Answer, AnswerSentence, Citation, Copy, Frozen, Outcome, Turn, Verdict
+from assistant.articles import Article, load_corpus
 from assistant.embeddings import load_embeddings
 from assistant.errors import CorpusError, ProviderError, QuestionError
+from assistant.filters import Filters
 from assistant.followups import standalone_question
 from assistant.grounding import ground, verify_quote
-from assistant.index import Index, Progress, Snapshot, SyncReport
+from assistant.index import Index, Progress, SyncReport
 from assistant.passages import Passage, Span
-from assistant.reading.chat import ChatReader, Written, load_chat_model
+from assistant.reading.chat import Allowance, ChatReader, load_chat_model
 from assistant.reading.extractive import ExtractiveReader
+from assistant.reading.parts import split_question
 from assistant.reading.scorer import Scorer
+from assistant.reading.written import Written
 from assistant.retrieval import HybridRetriever, PassageHit
 from assistant.settings import Settings
+from assistant.snapshot import Snapshot
 from assistant.spelling import mend
 
 _LOG = logging.getLogger(__name__)
@@ -37,6 +41,7 @@ class Question(Frozen):
 
     question: str
     history: tuple[Turn, ...] = Field(default=(), max_length=100)
+    filters: Filters = Field(default=Filters(), description="Narrows the question to some of the articles")
 
 
 @dataclass
@@ -55,6 +60,8 @@ class _Run:
 
     asked: Question
     snapshot: Snapshot
+    allowance: Allowance
+    hits: Sequence[PassageHit] = ()
     standalone: str = ""
     reader: str = "extractive"
     notices: list[str] = field(default_factory=list)
@@ -117,25 +124,32 @@ class AnswerChain(Runnable[Any, Answer]):
     # -- stages --------------------------------------------------------------------------------------------------
 
     def _answers(self, input: Any) -> Iterator[Answer]:
-        run = _Run(self._read_question(input), self.index.snapshot)
+        run = _Run(self._read_question(input), self.index.snapshot, Allowance(self.settings.model_timeout))
         if not run.snapshot.passages:
             raise CorpusError(
                 f"No articles are indexed. Put articles into {self.settings.corpus_dir} and run `assistant sync`."
             )
+        filters = run.asked.filters
+        if not run.snapshot.catalogue.passing(filters).any():
+            run.standalone = run.asked.question
+            yield _answer(
+                run, f"No article passes the filter ({filters}), so nothing can be answered.", Outcome.DECLINED
+            )
+            return
         with run.timed("standalone"):
             run.standalone = self._stand_alone(run)
         with run.timed("retrieval"):
-            hits = self._retriever.search(run.standalone, run.snapshot)
+            run.hits = self._retriever.search(run.standalone, run.snapshot, filters)
         if self._chat is not None and not run.notices:
             run.reader = self._chat.name
             try:
-                yield from self._by_chat(run, self._chat, hits)
+                yield from self._by_chat(run, self._chat)
                 return
             except ProviderError as error:
                 _LOG.warning("chat reader failed: %s", error)
                 run.notices.append(f"Fell back to quoting, because {error}.")
         run.reader = self._quoting.name
-        yield self._by_quoting(run, hits)
+        yield self._by_quoting(run)
 
     def _read_question(self, input: Any) -> Question:
         asked = Question(question=input) if isinstance(input, str) else Question.model_validate(input)
@@ -146,38 +160,60 @@ class AnswerChain(Runnable[Any, Answer]):
         if len(text) > limit:
             raise QuestionError(f"The question has {len(text):,} characters; at most {limit:,} are read. Shorten it.")
         # An empty earlier question can come from a client's bug and must not spoil this one.
-        return Question(question=text, history=tuple(turn for turn in asked.history if turn.question.strip()))
+        history = tuple(turn for turn in asked.history if turn.question.strip())
+        return Question(question=text, history=history, filters=asked.filters)
 
     def _stand_alone(self, run: _Run) -> str:
         if not run.asked.history:
             # A chat model reads through misspellings; search by words does not.
-            return mend(run.asked.question, run.snapshot.lexical, self._scorer.known_words)
+            return mend(run.asked.question, run.snapshot.lexical)
         if self._chat is not None:
             try:
-                return self._chat.standalone(run.asked.question, run.asked.history)
+                return self._chat.standalone(run.asked.question, run.asked.history, run.allowance)
             except ProviderError as error:
                 _LOG.warning("chat reader failed: %s", error)
                 run.notices.append(f"Fell back to quoting, because {error}.")
         standalone = standalone_question(run.asked.question, run.asked.history)
-        return mend(standalone, run.snapshot.lexical, self._scorer.known_words)
+        return mend(standalone, run.snapshot.lexical)
 
-    def _by_quoting(self, run: _Run, hits: Sequence[PassageHit]) -> Answer:
+    def _by_quoting(self, run: _Run) -> Answer:
+        parts = split_question(run.standalone)
+        sentences: list[_Sentence] = []
+        missing: list[str] = []
+        for part in parts:
+            found = self._quoted(run, part, several=len(parts) > 1)
+            sentences += [sentence for sentence in found if sentence not in sentences]
+            if not found:
+                missing.append(part)
+        if not sentences:
+            return _declined(run)
+        if not missing:
+            return _compose(run, sentences, Outcome.ANSWERED)
+        run.notices += [f"The articles do not answer this part: “{part}”" for part in missing]
+        return _compose(run, sentences, Outcome.PARTIAL)
+
+    def _quoted(self, run: _Run, question: str, several: bool) -> list[_Sentence]:
+        """The quotations that answer a question, or one part of several, for which the passages are searched anew."""
+        hits = run.hits
+        if several:
+            with run.timed("retrieval"):
+                hits = self._retriever.search(question, run.snapshot, run.asked.filters)
+            run.hits = [*run.hits, *hits]
         with run.timed("reading"):
-            quotes = self._quoting.read(run.standalone, hits, run.snapshot)
+            quotes = self._quoting.read(question, hits, run.snapshot)
         with run.timed("grounding"):
-            sentences = [
+            return [
                 _Sentence(quote.text, [(quote.passage, quote.span)], verdict, quote.lead)
                 for quote in quotes
                 if (verdict := verify_quote(quote.passage, quote.span)) is Verdict.SUPPORTED
             ]
-        return _compose(run, sentences, Outcome.ANSWERED) if sentences else self._declined(run, hits)
 
-    def _by_chat(self, run: _Run, chat: ChatReader, hits: Sequence[PassageHit]) -> Iterator[Answer]:
-        passages = [hit.passage for hit in hits[:_CHAT_PASSAGES]]
+    def _by_chat(self, run: _Run, chat: ChatReader) -> Iterator[Answer]:
+        passages = chat.fitting(run.standalone, [hit.passage for hit in run.hits[:_CHAT_PASSAGES]])
         checked: dict[Written, _Sentence | None] = {}
         written: list[Written] = []
         start = time.perf_counter()
-        for written in chat.read(run.standalone, passages):
+        for written in chat.read(run.standalone, passages, run.allowance):
             with run.timed("grounding"):
                 for sentence in written:
                     if sentence not in checked:
@@ -189,11 +225,11 @@ class AnswerChain(Runnable[Any, Answer]):
         kept = [found for sentence in written if (found := checked[sentence])]
         withheld = len(written) - len(kept)
         if not written:
-            yield self._declined(run, hits)
+            yield _declined(run)
         elif not kept:
             run.notices.append(f"Fell back to quoting, because the articles support nothing of what {chat.name} wrote.")
             run.reader = self._quoting.name
-            yield self._by_quoting(run, hits)
+            yield self._by_quoting(run)
         elif withheld:
             were = "sentence was" if withheld == 1 else "sentences were"
             run.notices.append(f"{withheld} {were} withheld, because the articles do not support what was said.")
@@ -207,17 +243,10 @@ class AnswerChain(Runnable[Any, Answer]):
             return None
         return _Sentence(sentence.text, [(found.passage, found.span)], found.verdict)
 
-    def _declined(self, run: _Run, hits: Sequence[PassageHit]) -> Answer:
-        nearest = list(dict.fromkeys(hit.passage.article for hit in hits if len(hit.sentences)))[:3]
-        titles = [
-            f"“{a.title}” (as of {a.held_on.day} {a.held_on:%B %Y})" if a.held_on else f"“{a.title}”" for a in nearest
-        ]
-        closest = f" What they cover nearest to it: {'; '.join(titles)}." if titles else ""
-        return _answer(run, f"The articles do not answer this.{closest}", Outcome.DECLINED)
-
 
 def _compose(run: _Run, sentences: Sequence[_Sentence], outcome: Outcome) -> Answer:
     citations: dict[tuple[str, int, int], Citation] = {}
+    found = {(hit.passage.article.id, hit.passage.start): hit for hit in run.hits}
     out: list[AnswerSentence] = []
     parts: list[str] = []
     for sentence in sentences:
@@ -225,7 +254,9 @@ def _compose(run: _Run, sentences: Sequence[_Sentence], outcome: Outcome) -> Ans
         for passage, span in sentence.quotes:
             key = (passage.article.id, span.start, span.end)
             if key not in citations:
-                citations[key] = _citation(len(citations) + 1, passage, span)
+                hit = found.get((passage.article.id, passage.start))
+                copies = hit.printed_also(span) if hit else []
+                citations[key] = _citation(len(citations) + 1, passage, span, copies)
             numbers.append(citations[key].number)
         out.append(
             AnswerSentence(text=sentence.text, citations=tuple(numbers), verdict=sentence.verdict, lead=sentence.lead)
@@ -233,6 +264,15 @@ def _compose(run: _Run, sentences: Sequence[_Sentence], outcome: Outcome) -> Ans
         markers = "".join(f" [{number}]" for number in numbers)
         parts.append(f"{sentence.lead} {sentence.text}{markers}".strip())
     return _answer(run, " ".join(parts), outcome, tuple(out), tuple(citations.values()))
+
+
+def _declined(run: _Run) -> Answer:
+    nearest = list(dict.fromkeys(hit.passage.article for hit in run.hits if len(hit.sentences)))[:3]
+    titles = [
+        f"“{a.title}” (as of {a.held_on.day} {a.held_on:%B %Y})" if a.held_on else f"“{a.title}”" for a in nearest
+    ]
+    closest = f" What they cover nearest to it: {'; '.join(titles)}." if titles else ""
+    return _answer(run, f"The articles do not answer this.{closest}", Outcome.DECLINED)
 
 
 def _answer(
@@ -250,12 +290,13 @@ def _answer(
         standalone_question=run.standalone,
         reader=run.reader,
         notice=" ".join(run.notices) or None,
+        usage=run.allowance.usage,
         timings_ms=dict(run.timings),
         id=run.id,
     )
 
 
-def _citation(number: int, passage: Passage, span: Span) -> Citation:
+def _citation(number: int, passage: Passage, span: Span, copies: Sequence[Article]) -> Citation:
     article = passage.article
     return Citation(
         number=number,
@@ -269,6 +310,7 @@ def _citation(number: int, passage: Passage, span: Span) -> Citation:
         start=span.start,
         end=span.end,
         passage=passage.text.strip(),
+        copies=tuple(Copy.of(other) for other in copies),
     )
 
 

@@ -5,8 +5,9 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -19,6 +20,10 @@ from assistant.settings import Settings
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Answers about a story told by news articles.")
 _ERR = Console(stderr=True)
 CorpusOption = Annotated[Path | None, typer.Option("--corpus", help="Folder of articles; else ASSISTANT_CORPUS_DIR")]
+
+
+def _day(about: str) -> Any:
+    return typer.Option(formats=["%Y-%m-%d"], help=about)
 
 
 def main() -> None:
@@ -55,10 +60,15 @@ def sync(corpus: CorpusOption = None) -> None:
 def ask(
     question: Annotated[str, typer.Argument(help="The question")],
     as_json: Annotated[bool, typer.Option("--json", help="The whole answer as JSON")] = False,
+    since: Annotated[datetime | None, _day("Only articles of this day or later")] = None,
+    until: Annotated[datetime | None, _day("Only articles of this day or earlier")] = None,
+    outlets: Annotated[list[str] | None, typer.Option("--outlet", help="Only articles of this; repeatable")] = None,
+    topics: Annotated[list[str] | None, typer.Option("--topic", help="Only articles on this; repeatable")] = None,
     corpus: CorpusOption = None,
 ) -> None:
-    """Ask one question."""
-    from assistant.chain import build_chain
+    """Ask one question, of all articles or of some."""
+    from assistant.chain import Question, build_chain
+    from assistant.filters import Filters
 
     settings = Settings.load(corpus_dir=corpus)
     chain = build_chain(settings)
@@ -68,7 +78,13 @@ def ask(
     except IndexLockedError:
         # A server is reading the same index: what it has indexed can be asked all the same.
         _ERR.print("[dim]The index is in use elsewhere: asking it as it stands.[/]", highlight=False)
-    answer = chain.invoke(question)
+    filters = Filters(
+        since=since and since.date(),
+        until=until and until.date(),
+        outlets=tuple(outlets or ()),
+        topics=tuple(topics or ()),
+    )
+    answer = chain.invoke(Question(question=question, filters=filters))
     if as_json:
         typer.echo(answer.model_dump_json(indent=2))
         return
@@ -81,6 +97,9 @@ def ask(
         outlet = f"{citation.outlet}, " if citation.outlet else ""
         console.print(f"\n[bold]\\[{citation.number}][/] {_plain(outlet + citation.title)}{day}", soft_wrap=True)
         console.print(f"    “{_plain(citation.quote)}”", style="dim", soft_wrap=True)
+        if citation.copies:
+            also = "; ".join(f"{copy.outlet}, {copy.title}" if copy.outlet else copy.title for copy in citation.copies)
+            console.print(f"    also in: {_plain(also)}", style="dim", soft_wrap=True)
 
 
 @app.command()

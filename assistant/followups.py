@@ -49,8 +49,13 @@ _THING = re.compile(r"\b(it|its|they|them|their|theirs)\b", re.I)
 # "That" points back behind a verb or a preposition; behind a noun it begins a clause.
 _DEMONSTRATIVE = re.compile(
     r"\b(?:this|these|those|(?:is|was|did|does|of|in|on|to|about|after|before|over|by|for|with|from|than) that"
-    r"|the (?:same|deal|company|firm|agreement|case|suit|former|latter))\b",
+    r"|the (?:rest|remainder|others?|same|deal|company|firm|agreement|case|suit|former|latter))\b",
     re.I,
+)
+_NOW = re.compile(r"(?:now|nowadays|today|currently|at present|these days)", re.I)
+_DATED = re.compile(r",?\s*\b(?:in|of|since|by|until|during|from)\s+(?:[A-Z][a-z]+\s+)?(?:19|20)\d\d\b")
+_ASKS_A_THING = re.compile(
+    r"(?:what|which)\s+(?!is|was|are|were|did|do|does|has|have|had|will|would|can|became)\w+", re.I
 )
 _ENDS_BACK = re.compile(r"\b(?:this|that|these|those|him|her|it|them)\s*[?.!]*$", re.I)
 _NAME = re.compile(r"[A-Z][\w’'-]*[^\W_]|[a-z]+[A-Z]\w*")
@@ -83,37 +88,41 @@ def standalone_question(question: str, history: Sequence[Turn]) -> str:
     short = core != bare and len(core.split()) <= 4 and not _has_verb(core) and not leans
     if about or short:
         what = (about["what"] if about else core).rstrip("?!. ")
+        if _NOW.fullmatch(what):
+            return f"{_DATED.sub('', topic).rstrip('?!. ')} now?"
         return _substituted(topic, what) or f"{topic.rstrip('?!. ')} – what about {what}?"
     resolved = _resolve_pronouns(core, topic, history[-1].answer)
     if resolved != core:
-        return resolved[:1].upper() + resolved[1:]
+        return _upper_first(resolved)
     if (leans and not _names(core)) or _ENDS_BACK.search(core):
         return _with_topic(core, topic.rstrip("?!. "))
-    if subject := _missing_subject(core, history):
+    if subject := _missing_subject(core, topic, history):
         return _with_topic(core, subject)
-    return question
+    return question if bare == question else _upper_first(bare)
 
 
 def _with_topic(question: str, topic: str) -> str:
     flat = re.sub(r"\s*\((.*)\)", r", \1", topic)  # the topic may itself have been given one
-    return f"{question.rstrip('?!. ')} ({flat})?"
+    return f"{_upper_first(question).rstrip('?!. ')} ({flat})?"
 
 
-def _missing_subject(question: str, history: Sequence[Turn]) -> str:
+def _missing_subject(question: str, topic: str, history: Sequence[Turn]) -> str:
     """The conversation's topic in a few words, where the question is short and has no subject of its own; else nothing.
 
     A question that shares a word with the conversation, or names what it is about, stands alone.
     """
     own = set(_topic_stems(question))
-    said = [_topic_stems(turn.question) for turn in history]
+    latest = _topic_stems(topic)
+    said = [*(_topic_stems(turn.question) for turn in history[:-1]), latest]
     if len(own) > _SHORT or own & {stem for words in said for stem in words}:
         return ""
     if _subjects(_REQUEST.sub("", question).removeprefix(" about")):
         return ""
     counts = Counter(stem for words in said for stem in set(words))
-    repeated = [stem for stem in said[-1] if counts[stem] > 1] or [stem for stem, count in counts.items() if count > 1]
-    words = {stem: word for turn in history for word in turn.question.split() for stem in stems(word)}
-    named = [words[stem].strip("?!.,;:()“”\"'") for stem in (repeated or said[-1])[:_TOPIC_WORDS]]
+    repeated = [stem for stem in latest if counts[stem] > 1] or [stem for stem, count in counts.items() if count > 1]
+    texts = (*(turn.question for turn in history), topic)
+    words = {stem: word for text in texts for word in text.split() for stem in stems(word)}
+    named = [words[stem].strip("?!.,;:()“”\"'") for stem in (repeated or latest)[:_TOPIC_WORDS]]
     return " ".join(dict.fromkeys(named))
 
 
@@ -180,9 +189,9 @@ def _substituted(topic: str, what: str) -> str | None:
 
 def _resolve_pronouns(question: str, topic: str, answer: str) -> str:
     names = [name for name in _subjects(topic) if name not in question]
-    people = [name for name in names if " " in name]
+    people = [name for name in names if _is_person(name)]
     if _PERSON.search(question) and not people:
-        people = list(dict.fromkeys(name for name in _names(answer) if name.count(" ") == 1 and name not in question))
+        people = list(dict.fromkeys(name for name in _names(answer) if _is_person(name) and name not in question))
 
     def put(name: str) -> Callable[[re.Match[str]], str]:
         def replace(match: re.Match[str]) -> str:
@@ -195,10 +204,23 @@ def _resolve_pronouns(question: str, topic: str, answer: str) -> str:
     # Only where it is plain who is meant; else the topic is given along.
     if _PERSON.search(question) and len(people) == 1:
         return _PERSON.sub(put(people[0]), question, count=1)
-    if _THING.search(question) and not _names(question) and len(names) == 1:
+    # "What stake did Microsoft get?", "What is it worth?": it is the stake.
+    if _THING.search(question) and not _names(question) and len(names) == 1 and not _ASKS_A_THING.match(topic):
         return _THING.sub(put(names[0]), question, count=1)
     return question
 
 
+def _is_person(name: str) -> bool:
+    """Whether a name is of two or three words as people's are: "Sam Altman", not "Microsoft AI"."""
+    words = name.split()
+    return 2 <= len(words) <= 3 and all(
+        re.fullmatch(r"[A-Z][a-z’'-]+(?:[A-Z][a-z]+)?|[A-Z]\.?", word) for word in words
+    )
+
+
 def _lower_first(text: str) -> str:
     return text[:1].lower() + text[1:]
+
+
+def _upper_first(text: str) -> str:
+    return text[:1].upper() + text[1:]

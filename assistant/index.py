@@ -8,35 +8,38 @@ ones deleted after; an article counts as present once all its passages are. So a
 articles, old or new, and the next sync finishes the work.
 """
 
-import base64
 import hashlib
-import json
-import os
 import re
-import sys
-import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from filelock import ReadWriteLock, Timeout
-
 from assistant.articles import Article, Corpus
 from assistant.embeddings import PassageEmbeddings, Vectors
-from assistant.errors import AssistantError, IndexLockedError
-from assistant.lexical import LexicalIndex
-from assistant.passages import PASSAGE_VERSION, Passage, Span, split_passages
+from assistant.errors import AssistantError
+from assistant.filters import Filters
+from assistant.lock import DirectoryLock
+from assistant.passages import PASSAGE_VERSION, Passage, split_passages
+from assistant.records import (
+    RECORD_VERSION,
+    Record,
+    Stored,
+    by_version,
+    metadata,
+    read_record,
+    revision,
+    snapshot_of,
+    whole,
+)
 from assistant.settings import Settings
+from assistant.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from chromadb.api import ClientAPI
 
-_BATCH = 64  # passages embedded and written at a time: progress that moves, memory that stays
+_BATCH = 64  # passages embedded at a time: progress that moves
+_WRITE = 512  # passages written at a time: Chroma takes half the time that it takes in small portions
 _PAGE = 1000  # Chroma fails on reading a large collection at once
 
 Progress = Callable[[int, int], None]
@@ -54,39 +57,6 @@ class SyncReport:
     passages_embedded: int
 
 
-class Snapshot:
-    """One revision of the index, in memory and unchangeable: articles, passages, sentences, and lexical search."""
-
-    def __init__(self, revision: str, passages: Sequence[Passage], sentence_vectors: Sequence[Vectors]) -> None:
-        """`sentence_vectors[i]` has a row for each sentence of `passages[i]`."""
-        self.revision = revision
-        self.passages = tuple(passages)
-        self.sentence_vectors = tuple(sentence_vectors)
-        self.articles = {passage.article.id: passage.article for passage in passages}
-        self.row_of = {passage.id: row for row, passage in enumerate(passages)}
-
-    @cached_property
-    def sentences(self) -> tuple[tuple[int, Span], ...]:
-        """Every sentence as (row of its passage, span in its article)."""
-        return tuple((row, span) for row, passage in enumerate(self.passages) for span in passage.sentences)
-
-    @cached_property
-    def first_sentence(self) -> tuple[int, ...]:
-        """For each passage, the number of its first sentence in `sentences`."""
-        counts = [len(passage.sentences) for passage in self.passages]
-        return tuple(int(number) for number in np.cumsum([0, *counts]))
-
-    @cached_property
-    def lexical(self) -> LexicalIndex:
-        """Lexical search over the sentences; a document number is a place in `sentences`."""
-        return LexicalIndex(span.of(self.passages[row].article.text) for row, span in self.sentences)
-
-    @cached_property
-    def lexical_passages(self) -> LexicalIndex:
-        """Lexical search over the passages, titles included; a document number is a row."""
-        return LexicalIndex(f"{passage.article.title}\n{passage.text}" for passage in self.passages)
-
-
 class Index:
     """The store of passages. Holds a reader's lock on the data directory until `close()`.
 
@@ -101,17 +71,10 @@ class Index:
         """
         self.embeddings = embeddings
         self._settings = settings
-        try:
-            settings.data_dir.mkdir(parents=True, exist_ok=True)
-            self._lock = ReadWriteLock(settings.data_dir / "lock.db", is_singleton=False)
-        except OSError as error:
-            raise AssistantError(f"The data directory {settings.data_dir} cannot be used: {error.strerror}.") from None
-        # The lock wants to be released by the thread that took it, while any thread may sync or close.
-        self._locker = ThreadPoolExecutor(1, "index-lock")
+        self._lock = DirectoryLock(settings.data_dir)
         self._client: ClientAPI | None = None
         self._snapshot: Snapshot | None = None
         self._closed = False
-        self._acquire_read()
 
     def close(self) -> None:
         """Let go of the database and the lock. Once is enough, twice does no harm."""
@@ -121,23 +84,34 @@ class Index:
         if self._client is not None:  # else Chroma keeps it for this process, blind to what others write meanwhile
             self._client.close()  # type: ignore[attr-defined]  # their class has it, their interface does not
             self._client = None
-        self._locker.submit(self._lock.close).result()
-        self._locker.shutdown()
+        self._lock.close()
 
     @property
     def snapshot(self) -> Snapshot:
         """The current revision. Hold on to it for the time of an answer: another process may sync a Chroma server."""
         if self._snapshot is None or (self._settings.chroma_url and self._recorded() != self._snapshot.revision):
-            self._snapshot = self._load_snapshot()
+            self._snapshot = snapshot_of(self._read())
         return self._snapshot
 
-    def nearest(self, vector: Sequence[float], count: int, snapshot: Snapshot | None = None) -> list[tuple[int, float]]:
-        """Rows of the snapshot's passages nearest in meaning, best first, each with its cosine similarity."""
+    def nearest(
+        self,
+        vector: Sequence[float],
+        count: int,
+        snapshot: Snapshot | None = None,
+        filters: Filters = Filters(),  # noqa: B008  frozen
+    ) -> list[tuple[int, float]]:
+        """Rows of the snapshot's passages nearest in meaning, best first, each with its cosine similarity.
+
+        Only passages of articles that pass the filters are searched: Chroma filters before it looks for the nearest.
+        """
         snapshot = snapshot or self.snapshot
         if not snapshot.passages:
             return []
         found = self._collection().query(
-            query_embeddings=[list(vector)], n_results=min(count, len(snapshot.passages)), include=["distances"]
+            query_embeddings=[list(vector)],
+            n_results=min(count, len(snapshot.passages)),
+            where=filters.where(),
+            include=["distances"],
         )
         pairs = zip(found["ids"][0], (found["distances"] or [[]])[0], strict=True)
         return [(snapshot.row_of[key], 1.0 - distance) for key, distance in pairs if key in snapshot.row_of]
@@ -152,62 +126,34 @@ class Index:
             IndexLockedError: something is to be written and another process uses the data directory.
         """
         wanted = {article.id: article for article in corpus.articles}
-        if self._settings.chroma_url or (self._settings.data_dir / "chroma").exists():
-            plan = self._plan(wanted, corpus.problems)
-            if not plan.work and self._recorded() == plan.revision:
-                return plan.report(corpus.problems, 0)
-        with self._writing():
-            plan = self._plan(wanted, corpus.problems)
-            passages = [passage for key in plan.to_write for passage in split_passages(wanted[key])]
+        if self._exists() and (report := self._nothing_to_do(wanted, corpus.problems)):
+            return report
+        with self._lock.writing():
+            plan = _plan(wanted, corpus.problems, self._read())
+            cut = {key: split_passages(wanted[key]) for key in plan.to_write}
+            passages = [(passage, len(own)) for own in cut.values() for passage in own]
             progress(0, len(passages))
-            for first in range(0, len(passages), _BATCH):
-                batch = passages[first : first + _BATCH]
-                self._write(batch)
-                progress(first + len(batch), len(passages))
+            for first in range(0, len(passages), _WRITE):
+                portion = passages[first : first + _WRITE]
+                vectors: list[tuple[Vectors, Vectors]] = []
+                for at in range(0, len(portion), _BATCH):
+                    batch = [passage for passage, _ in portion[at : at + _BATCH]]
+                    vectors += self.embeddings.embed_passages(batch)
+                    progress(first + len(vectors), len(passages))
+                self._write(portion, vectors)
             self._delete(plan.stale_ids)
-            self._collection().modify(metadata={"revision": _revision(self._stored())})
-            self._snapshot = None
+            stored = self._read()
+            self._collection().modify(metadata={"revision": revision(stored)})
+            self._snapshot = snapshot_of(stored)
         return plan.report(corpus.problems, len(passages))
 
-    # -- locks ---------------------------------------------------------------------------------------------------
-
-    def _acquire_read(self) -> None:
-        try:
-            self._locker.submit(self._lock.acquire_read, timeout=5).result()
-        except Timeout:
-            raise IndexLockedError(self._locked("is being written by another process")) from None
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        self._locker.submit(self._lock.release).result()
-        try:
-            try:
-                self._locker.submit(self._lock.acquire_write, timeout=1).result()
-            except Timeout:
-                raise IndexLockedError(
-                    self._locked("is in use by another process, such as `assistant serve`")
-                ) from None
-            (self._settings.data_dir / "writer.json").write_text(
-                json.dumps({"pid": os.getpid(), "command": " ".join(sys.argv[:2]), "since": time.strftime("%F %T")})
-            )
-            try:
-                yield
-            finally:
-                (self._settings.data_dir / "writer.json").unlink(missing_ok=True)
-                self._locker.submit(self._lock.release).result()
-        finally:
-            self._acquire_read()
-
-    def _locked(self, state: str) -> str:
-        try:
-            owner = json.loads((self._settings.data_dir / "writer.json").read_text())
-            who = f" (process {owner['pid']}, {owner['command']}, since {owner['since']})"
-        except (OSError, ValueError, KeyError):
-            who = ""
-        return (
-            f"The data directory {self._settings.data_dir} {state}{who}. "
-            "Wait for it or stop it, or set ASSISTANT_DATA_DIR to another folder."
-        )
+    def _nothing_to_do(self, wanted: dict[str, Article], problems: dict[str, str]) -> SyncReport | None:
+        stored = self._read()
+        plan = _plan(wanted, problems, stored)
+        if plan.work or self._recorded() != revision(stored):
+            return None
+        self._snapshot = self._snapshot or snapshot_of(stored)
+        return plan.report(problems, 0)
 
     # -- Chroma --------------------------------------------------------------------------------------------------
 
@@ -228,34 +174,22 @@ class Index:
 
     @cached_property
     def collection_name(self) -> str:
-        """One collection for each embedding model and way of cutting passages: their vectors never mix."""
+        """One collection for each embedding model, way of cutting passages and kind of record: they never mix."""
         model = re.sub(r"[^a-z0-9]+", "-", self.embeddings.name.lower()).strip("-")
         suffix = hashlib.sha256(self.embeddings.name.encode()).hexdigest()[:8]
-        return f"passages-{model[:40]}-{suffix}-v{PASSAGE_VERSION}"
+        return f"passages-{model[:40]}-{suffix}-v{PASSAGE_VERSION}.{RECORD_VERSION}"
 
     def _recorded(self) -> str | None:
         return (self._collection().metadata or {}).get("revision")
 
-    def _write(self, passages: Sequence[Passage]) -> None:
-        vectors = self.embeddings.embed_passages(passages)
-        counts = {key: len(split_passages(a)) for key, a in {p.article.id: p.article for p in passages}.items()}
+    def _write(self, passages: Sequence[tuple[Passage, int]], vectors: Sequence[tuple[Vectors, Vectors]]) -> None:
+        """Write passages, each given with the number that its article has, and their vectors."""
         self._collection().upsert(
-            ids=[passage.id for passage in passages],
+            ids=[passage.id for passage, _ in passages],
             embeddings=[vector.tolist() for vector, _ in vectors],
-            documents=[passage.text for passage in passages],
+            documents=[passage.text for passage, _ in passages],
             metadatas=[
-                {
-                    "article_id": passage.article.id,
-                    "digest": passage.article.digest,
-                    "article": passage.article.model_dump_json(exclude={"text"}),
-                    "ordinal": passage.ordinal,
-                    "passages": counts[passage.article.id],
-                    "start": passage.start,
-                    "sentences": ",".join(f"{span.start}-{span.end}" for span in passage.sentences),
-                    "sentence_vectors": _pack(rows),
-                    "written": time.time_ns(),
-                }
-                for passage, (_, rows) in zip(passages, vectors, strict=True)
+                metadata(passage, count, rows) for (passage, count), (_, rows) in zip(passages, vectors, strict=True)
             ],
         )
 
@@ -263,73 +197,18 @@ class Index:
         for first in range(0, len(ids), _PAGE):
             self._collection().delete(ids=list(ids[first : first + _PAGE]))
 
-    def _records(self, *include: str) -> Iterator[tuple[str, dict[str, Any], str | None]]:
+    def _exists(self) -> bool:
+        return bool(self._settings.chroma_url) or (self._settings.data_dir / "chroma").exists()
+
+    def _read(self) -> Stored:
+        return by_version(self._records()) if self._exists() else {}
+
+    def _records(self) -> Iterator[Record]:
         collection = self._collection()
-        total = collection.count()
-        for offset in range(0, total, _PAGE):
-            page = collection.get(limit=_PAGE, offset=offset, include=["metadatas", *include])
-            documents = page["documents"] or [None] * len(page["ids"])
-            yield from zip(page["ids"], page["metadatas"], documents, strict=True)
-
-    def _stored(self) -> dict[str, dict[str, list[str]]]:
-        """For each article id and digest, the ids of the passages that are there, if they are all there; else none."""
-        found: dict[tuple[str, str], list[str]] = defaultdict(list)
-        needed: dict[tuple[str, str], int] = {}
-        for key, meta, _ in self._records():
-            version = (meta["article_id"], meta["digest"])
-            found[version].append(key)
-            needed[version] = meta["passages"]
-        stored: dict[str, dict[str, list[str]]] = defaultdict(dict)
-        for (article_id, digest), keys in found.items():
-            complete = len(keys) == needed[article_id, digest]
-            stored[article_id][digest if complete else f"{digest} incomplete"] = keys
-        return stored
-
-    def _plan(self, wanted: dict[str, Article], problems: dict[str, str]) -> "_Plan":
-        stored = self._stored()
-        added, changed, unchanged, removed = [], [], [], []
-        stale: list[str] = []
-        for key, article in wanted.items():
-            versions = stored.get(key, {})
-            if article.digest in versions:
-                unchanged.append(key)
-            elif versions:
-                changed.append(key)
-            else:
-                added.append(key)
-            stale += [i for digest, ids in versions.items() if digest != article.digest for i in ids]
-        for key, versions in stored.items():
-            if key not in wanted and key not in problems:
-                removed.append(key)
-                stale += [i for ids in versions.values() for i in ids]
-        # Passages of an interrupted write have the ids of the finished one: they are overwritten, not deleted.
-        writing = {p.id for key in (*added, *changed) for p in split_passages(wanted[key])}
-        stale_ids = [i for i in stale if i not in writing]
-        return _Plan(added, changed, removed, unchanged, stale_ids, _revision(stored))
-
-    def _load_snapshot(self) -> Snapshot:
-        versions: dict[str, dict[str, list[tuple[dict[str, Any], str]]]] = defaultdict(lambda: defaultdict(list))
-        if self._settings.chroma_url or (self._settings.data_dir / "chroma").exists():
-            for _, meta, document in self._records("documents"):
-                versions[meta["article_id"]][meta["digest"]].append((meta, document or ""))
-        passages: list[Passage] = []
-        vectors: list[Vectors] = []
-        for key in sorted(versions):
-            whole = [records for records in versions[key].values() if len(records) == records[0][0]["passages"]]
-            if not whole:
-                continue
-            parts = max(whole, key=lambda records: int(records[0][0]["written"]))
-            parts.sort(key=lambda record: int(record[0]["ordinal"]))
-            article = Article.model_validate(
-                {**json.loads(parts[0][0]["article"]), "text": "".join(document for _, document in parts)}
-            )
-            for meta, document in parts:
-                start = meta["start"]
-                pairs = [pair.split("-") for pair in meta["sentences"].split(",") if pair]
-                spans = tuple(Span(int(left), int(right)) for left, right in pairs)
-                passages.append(Passage(article, meta["ordinal"], start, start + len(document), spans))
-                vectors.append(_unpack(meta["sentence_vectors"], len(spans)))
-        return Snapshot(_revision_of(passages), passages, vectors)
+        for offset in range(0, collection.count(), _PAGE):
+            page = collection.get(limit=_PAGE, offset=offset, include=["metadatas", "documents"])
+            for key, meta, text in zip(page["ids"], page["metadatas"], page["documents"], strict=True):
+                yield read_record(key, meta, text or "")
 
 
 @dataclass(frozen=True)
@@ -339,7 +218,6 @@ class _Plan:
     removed: list[str]
     unchanged: list[str]
     stale_ids: list[str]
-    revision: str  # of what was stored when the plan was made
 
     @property
     def to_write(self) -> list[str]:
@@ -353,6 +231,24 @@ class _Plan:
         return SyncReport(
             tuple(self.added), tuple(self.changed), tuple(self.removed), tuple(self.unchanged), problems, embedded
         )
+
+
+def _plan(wanted: dict[str, Article], problems: dict[str, str], stored: Stored) -> _Plan:
+    added, changed, unchanged = [], [], []
+    stale: list[str] = []
+    for key, article in wanted.items():
+        versions = stored.get(key, {})
+        if whole(versions.get(article.digest, [])):
+            unchanged.append(key)
+        elif versions:
+            changed.append(key)
+        else:
+            added.append(key)
+        # Passages of an interrupted write have the ids of the finished one: they are overwritten, not deleted.
+        stale += [record.id for digest, own in versions.items() if digest != article.digest for record in own]
+    removed = [key for key in stored if key not in wanted and key not in problems]
+    stale += [record.id for key in removed for own in stored[key].values() for record in own]
+    return _Plan(added, changed, removed, unchanged, stale)
 
 
 def _http_client(url: str, options: Any) -> "ClientAPI":
@@ -369,26 +265,3 @@ def _http_client(url: str, options: Any) -> "ClientAPI":
         )
     except ValueError as error:
         raise AssistantError(f"The Chroma server at {parts.hostname}:{parts.port} does not answer: {error}") from None
-
-
-def _pack(rows: Vectors) -> str:
-    """Unit vectors as 8-bit integers in text: a quarter of the size, and cosines right to about 0.005."""
-    return base64.b64encode(np.rint(rows * 127).astype(np.int8).tobytes()).decode()
-
-
-def _unpack(packed: str, count: int) -> Vectors:
-    rows = np.frombuffer(base64.b64decode(packed), np.int8).reshape(count, -1 if count else 0).astype(np.float32)
-    return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9), np.float32)
-
-
-def _revision(stored: dict[str, dict[str, list[str]]]) -> str:
-    whole = {(key, digest) for key, versions in stored.items() for digest in versions if " " not in digest}
-    return _hash(sorted(whole))
-
-
-def _revision_of(passages: Sequence[Passage]) -> str:
-    return _hash(sorted({(passage.article.id, passage.article.digest) for passage in passages}))
-
-
-def _hash(versions: object) -> str:
-    return hashlib.sha256(json.dumps(versions).encode()).hexdigest()[:16]

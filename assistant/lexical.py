@@ -2,10 +2,11 @@
 
 import re
 import threading
+from array import array
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from typing import Self
 
-import bm25s
 import numpy as np
 import snowballstemmer
 from numpy.typing import NDArray
@@ -25,51 +26,108 @@ STOP_WORDS = frozenset(
 )
 
 
+def words(text: str) -> list[str]:
+    """The words and numbers of `text` as they stand."""
+    return _WORD.findall(text)
+
+
 def stems(text: str) -> list[str]:
     """The words of `text` that carry meaning, stemmed, in order; a possessive's ending is dropped."""
-    words = [re.sub(r"[’']s?$|[’'](?=\w)", "", word.casefold()) for word in _WORD.findall(text)]
-    kept = [word for word in words if word and word not in STOP_WORDS]
-    return [_stem(word) for word in kept]
+    return [stem for word in words(text) if (stem := _stem(word))]
 
 
 @lru_cache(maxsize=100_000)
 def _stem(word: str) -> str:
+    """The stem of a word as it stands; nothing for a stop word."""
+    word = re.sub(r"[’']s?$|[’'](?=\w)", "", word.casefold())
+    if not word or word in STOP_WORDS:
+        return ""
     with _STEMMING:  # the stemmer keeps the word it works on in itself
         return str(_STEMMER.stemWord(word))
 
 
+class Vocabulary(dict[str, int]):
+    """Numbers of words' stems, by the word as it stands, -1 for a stop word. A new word gets a number when asked for.
+
+    One may serve several indexes.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        #: The number of each stem.
+        self.numbers: dict[str, int] = {}
+        #: Every word met, lower case, with a spelling in which it stands there.
+        self.spellings: dict[str, str] = {word: word for word in STOP_WORDS}
+
+    def __missing__(self, word: str) -> int:
+        self.spellings.setdefault(word.casefold(), word)
+        stem = _stem(word)
+        self[word] = self.numbers.setdefault(stem, len(self.numbers)) if stem else -1
+        return self[word]
+
+    def read(self, found: Iterable[str]) -> list[int]:
+        """The numbers of some words."""
+        return list(map(self.__getitem__, found))
+
+
 class LexicalIndex:
-    """BM25 (Robertson's, as Lucene computes it) over a fixed list of texts."""
+    """BM25 (Robertson's, as Lucene computes it) over a fixed list of texts.
+
+    Scores are computed when the index is built: for each stem, the texts that have it and what it adds to their scores.
+    """
 
     def __init__(self, texts: Iterable[str]) -> None:
         """Index the texts; a text's place in the list is its number."""
-        documents = []
-        #: Every word of the texts, lower case, with a spelling in which it stands there.
-        self.words: dict[str, str] = {word: word for word in STOP_WORDS}
+        vocabulary, read, lengths = Vocabulary(), array("i"), array("i")
         for text in texts:
-            documents.append(stems(text))
-            for word in _WORD.findall(text):
-                self.words.setdefault(word.casefold(), word)
-        self.size = len(documents)
-        self._frequency: dict[str, int] = {}
-        for document in documents:
-            for stem in set(document):
-                self._frequency[stem] = self._frequency.get(stem, 0) + 1
-        self._bm25 = bm25s.BM25(k1=_K1, b=_B)
-        if self._frequency:
-            self._bm25.index(documents, show_progress=False)
+            found = vocabulary.read(words(text))
+            read.extend(found)
+            lengths.append(len(found))
+        self._build(vocabulary, read, lengths)
+
+    @classmethod
+    def of_numbers(cls, vocabulary: Vocabulary, read: "array[int]", lengths: "array[int]") -> Self:
+        """Index texts that the vocabulary has read: all words' numbers in a row, and how many belong to each text."""
+        index = cls.__new__(cls)
+        index._build(vocabulary, read, lengths)
+        return index
+
+    def _build(self, vocabulary: Vocabulary, read: "array[int]", lengths: "array[int]") -> None:
+        #: Every word of the vocabulary, lower case, with a spelling in which it stands there.
+        self.words = vocabulary.spellings
+        self.size = len(lengths)
+        self._numbers = vocabulary.numbers
+        numbers = np.asarray(read, np.int32)
+        kept = numbers >= 0
+        numbers, texts = numbers[kept], np.repeat(np.arange(self.size, dtype=np.int32), lengths)[kept]
+        length = np.bincount(texts, minlength=self.size)
+        pairs, counts = np.unique(numbers * np.int64(self.size) + texts, return_counts=True)
+        stem_of, text_of = np.divmod(pairs, max(1, self.size))
+        frequency = np.bincount(stem_of, minlength=len(self._numbers))
+        self._first = np.concatenate([[0], np.cumsum(frequency)])
+        self._texts = text_of.astype(np.int32)
+        self._idf = np.log1p((self.size - frequency + 0.5) / (frequency + 0.5))
+        saturation = _K1 * (1 - _B + _B * length / max(1e-9, float(length.mean()) if self.size else 0.0))
+        self._added = (self._idf[stem_of] * counts / (counts + saturation[text_of])).astype(np.float32)
 
     def scores(self, query: Sequence[str]) -> NDArray[np.float32]:
         """The BM25 score of every text for the stems of a question; zeros where nothing is shared."""
-        known = [stem for stem in query if stem in self._frequency]
-        if not known:
-            return np.zeros(self.size, np.float32)
-        return np.asarray(self._bm25.get_scores(known), np.float32)
+        out = np.zeros(self.size, np.float32)
+        for stem in query:
+            if stem in self._numbers:
+                number = self._numbers[stem]
+                posting = slice(self._first[number], self._first[number + 1])
+                out[self._texts[posting]] += self._added[posting]
+        return out
 
     def weight(self, stem: str) -> float:
         """How much a stem tells, its inverse document frequency: 0 for one in every text, highest for an unseen one."""
-        frequency = self._frequency.get(stem, 0)
-        return float(np.log1p((self.size - frequency + 0.5) / (frequency + 0.5)))
+        if stem in self._numbers:
+            return float(self._idf[self._numbers[stem]])
+        return float(np.log1p((self.size + 0.5) / 0.5))
 
     def __contains__(self, stem: str) -> bool:
-        return stem in self._frequency
+        if stem not in self._numbers:
+            return False
+        number = self._numbers[stem]
+        return bool(self._first[number + 1] > self._first[number])

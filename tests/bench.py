@@ -1,5 +1,6 @@
-"""Benchmarks: start to first answer, and what an answer costs, by stage and against its floor. `make bench`."""
+"""Benchmarks: start to first answer, and what an answer costs by stage, by size and against its floor. `make bench`."""
 
+import argparse
 import json
 import os
 import socket
@@ -9,17 +10,78 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections import defaultdict
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from statistics import median, quantiles
+from typing import Any
 
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from synthetic import Synthetic, median_day
 
-from assistant.chain import build_chain
+from assistant.articles import Corpus, load_corpus
+from assistant.chain import AnswerChain
+from assistant.embeddings import load_embeddings
 from assistant.evaluation.testset import load
+from assistant.filters import Filters
+from assistant.index import Index
+from assistant.reading.scorer import Scorer
 from assistant.settings import Settings
 
-REPEATS = 1
+NEAREST = 50  # what a search asks Chroma for
+FLOOR = "floor: one embedding, one Chroma query"
+STAGES = (
+    "standalone",
+    "embedding",
+    "dense",
+    "lexical",
+    "fusing",
+    "reading without scorer",
+    "scorer",
+    "grounding",
+    "answer without scorer",
+    "answer",
+    FLOOR,
+    "dense, half the articles filtered out",
+)
+
+Figures = dict[str, list[float]]
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("sizes", nargs="*", type=int, default=[1_000, 10_000, 100_000], help="numbers of passages")
+    sizes = parser.parse_args().sizes
+    console = Console()
+    with tempfile.TemporaryDirectory() as folder:
+        own = Path(folder) / "own"
+        report_start(console, own)
+        columns = {"the project's articles": in_a_process_of_its_own(own, None)}
+        for size in sizes:
+            data_dir = Path(folder) / str(size)
+            build(console, data_dir, size)
+            columns[f"{size:,} passages"] = in_a_process_of_its_own(data_dir, size)
+    report(console, columns)
+
+
+def report_start(console: Console, data_dir: Path) -> None:
+    """Print what a user waits for at first."""
+    empty = first_answer_seconds(data_dir)
+    again = first_answer_seconds(data_dir)
+    console.print(f"Start to first answer: {empty:.1f} s with an empty data directory, {again:.1f} s indexed.")
+    start = time.perf_counter()
+    subprocess.run(
+        [sys.executable, "-m", "assistant.cli", "ask", "What ties OpenAI to Azure?"],
+        env={**os.environ, "ASSISTANT_DATA_DIR": str(data_dir)},
+        check=True,
+        capture_output=True,
+    )
+    console.print(f"assistant ask, cold, indexed: {time.perf_counter() - start:.1f} s.")
 
 
 def first_answer_seconds(data_dir: Path) -> float:
@@ -51,47 +113,156 @@ def first_answer_seconds(data_dir: Path) -> float:
         server.wait()
 
 
-def main() -> None:
-    """Measure and print."""
-    console = Console()
-    with tempfile.TemporaryDirectory() as folder:
-        data_dir = Path(folder)
-        empty = first_answer_seconds(data_dir)
-        again = first_answer_seconds(data_dir)
-        console.print(f"Start to first answer: {empty:.1f} s with an empty data directory, {again:.1f} s indexed.")
-        start = time.perf_counter()
-        subprocess.run(
-            [sys.executable, "-m", "assistant.cli", "ask", "What ties OpenAI to Azure?"],
-            env={**os.environ, "ASSISTANT_DATA_DIR": folder},
-            check=True,
-            capture_output=True,
-        )
-        console.print(f"assistant ask, cold, indexed: {time.perf_counter() - start:.1f} s.")
+def open_index(data_dir: Path, size: int | None) -> tuple[Index, Synthetic]:
+    """The index in `data_dir`, with the real model's vectors or, where a size is given, made ones."""
+    settings = Settings.load(data_dir=data_dir, chat_model="extractive")
+    model = load_embeddings(settings)
+    synthetic = Synthetic(load_corpus(settings.corpus_dir).articles, model)
+    return Index(settings, model if size is None else synthetic), synthetic
 
-        chain = build_chain(Settings.load(data_dir=data_dir))
-        chain.sync()
-        chain.warm()
-        questions = [case.asked[-1] for case in load(Path("tests/story.yaml"))] * REPEATS
-        totals: list[float] = []
-        floors: list[float] = []
-        stages: dict[str, list[float]] = {}
-        for question in questions:
-            begin = time.perf_counter()
-            vector = chain.index.embeddings.embed_query(question)
-            chain.index.nearest(vector, 50)
-            floors.append((time.perf_counter() - begin) * 1000)
-            begin = time.perf_counter()
-            answer = chain.invoke(question)
-            totals.append((time.perf_counter() - begin) * 1000)
-            for stage, spent in answer.timings_ms.items():
-                stages.setdefault(stage, []).append(spent)
-    table = Table("ms", "median", "90th percentile", title=f"{len(questions)} answers, offline, one at a time")
-    for name, values in {"floor: embed and query": floors, **stages, "answer": totals}.items():
-        table.add_row(name, f"{median(values):.1f}", f"{quantiles(values, n=10)[-1]:.1f}")
+
+def build(console: Console, data_dir: Path, size: int) -> None:
+    """Index a synthetic corpus: all as in the product, but for the passages' vectors."""
+    index, synthetic = open_index(data_dir, size)
+    synthetic.embed_sentences()
+    start = time.perf_counter()
+    with progress_bar(console, f"Indexing {size:,} passages") as bar:
+        task = bar.add_task("", total=size)
+        corpus = Corpus(tuple(synthetic.articles(size)), {})
+        index.sync(corpus, lambda done, total: bar.update(task, completed=done, total=total))
+    index.close()
+    console.print(f"Indexed {size:,} passages in {time.perf_counter() - start:.0f} s, embedding not counted.")
+
+
+def in_a_process_of_its_own(data_dir: Path, size: int | None) -> tuple[dict[str, float], Figures]:
+    """`measure` where nothing has been loaded before, so that time and memory are those of a start."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        return pool.submit(measure, data_dir, size).result()
+
+
+def measure(data_dir: Path, size: int | None) -> tuple[dict[str, float], Figures]:
+    """What loading costs, and milliseconds of each stage, one for each question.
+
+    Answer and floor take turns at being first, so that what slows the machine for a while slows both.
+    """
+    index, _ = open_index(data_dir, size)
+    chain = AnswerChain(Settings.load(data_dir=data_dir, chat_model="extractive"), index, Scorer())
+    index.embeddings.embed_query("warm")
+    Path("/proc/self/clear_refs").write_text("5")  # forget the highest memory so far, which the models needed
+    before, start = memory("VmRSS"), time.perf_counter()
+    snapshot = index.snapshot
+    read = time.perf_counter() - start
+    assert snapshot.lexical.size
+    loading = {
+        "passages": len(snapshot.passages),
+        "reading the index, s": read,
+        "its words, s": time.perf_counter() - start - read,
+        "memory, MB": memory("VmRSS") - before,
+        "memory at the highest, MB": memory("VmHWM") - before,
+    }
+    chain.warm()
+    clock = Clock()
+    clock.watch(index.embeddings, "embed_query", "embedding")
+    clock.watch(index, "nearest", "dense")
+    clock.watch(snapshot.lexical, "scores", "lexical")
+    clock.watch(snapshot.lexical_articles, "scores", "lexical")
+    clock.watch(chain._scorer, "scores", "scorer")
+
+    half = Filters(since=median_day([article.held_on for article in snapshot.articles.values()]))
+    found: Figures = defaultdict(list)
+    questions = [case.asked[-1] for case in load(Path("tests/story.yaml"))]
+    with progress_bar(Console(stderr=True), f"Asking of {len(snapshot.passages):,} passages") as bar:
+        for number, question in enumerate(bar.track(questions)):
+            figures: dict[str, float] = {}
+            for ask in (floor, answer)[:: 1 if number % 2 else -1]:
+                figures |= ask(chain, question, clock)
+            clock.spent.clear()
+            index.nearest(index.embeddings.embed_query(question), NEAREST, filters=half)
+            figures["dense, half the articles filtered out"] = clock.spent["dense"]
+            for name, spent in figures.items():
+                found[name].append(spent)
+    index.close()
+    return loading, dict(found)
+
+
+class Clock:
+    """Adds up the milliseconds that watched methods take."""
+
+    def __init__(self) -> None:
+        self.spent: dict[str, float] = defaultdict(float)
+
+    def watch(self, owner: Any, method: str, stage: str) -> None:
+        """Count every call of the owner's method from now on."""
+        inner = getattr(owner, method)
+
+        def timed(*args: Any, **kwargs: Any) -> Any:
+            start = time.perf_counter()
+            try:
+                return inner(*args, **kwargs)
+            finally:
+                self.spent[stage] += (time.perf_counter() - start) * 1000
+
+        setattr(owner, method, timed)
+
+
+def floor(chain: AnswerChain, question: str, clock: Clock) -> dict[str, float]:
+    """What no answer can do without."""
+    start = time.perf_counter()
+    chain.index.nearest(chain.index.embeddings.embed_query(question), NEAREST)
+    return {FLOOR: (time.perf_counter() - start) * 1000}
+
+
+def answer(chain: AnswerChain, question: str, clock: Clock) -> dict[str, float]:
+    """One answer by stages."""
+    clock.spent.clear()
+    start = time.perf_counter()
+    timings = chain.invoke(question).timings_ms
+    total = (time.perf_counter() - start) * 1000
+    watched = {stage: clock.spent[stage] for stage in ("embedding", "dense", "lexical", "scorer")}
+    return {
+        **watched,
+        "standalone": timings["standalone"],
+        "fusing": timings["retrieval"] - watched["embedding"] - watched["dense"] - watched["lexical"],
+        "reading without scorer": timings["reading"] - watched["scorer"],
+        "grounding": timings["grounding"],
+        "answer without scorer": total - watched["scorer"],
+        "answer": total,
+    }
+
+
+def report(console: Console, columns: dict[str, tuple[dict[str, float], Figures]]) -> None:
+    """Print a column for each size."""
+    count = len(next(iter(columns.values()))[1]["answer"])
+    table = Table("ms: median (90th percentile)", *columns, title=f"{count} answers, offline, one at a time")
+    for stage in STAGES:
+        cells = [figures[stage] for _, figures in columns.values()]
+        table.add_row(stage, *(f"{median(cell):.1f} ({quantiles(cell, n=10)[-1]:.1f})" for cell in cells))
+    for name in ("answer without scorer", "answer"):
+        ratios = [spread(figures[name], figures[FLOOR]) for _, figures in columns.values()]
+        table.add_row(f"{name} ÷ floor, pair by pair: median (80% between)", *ratios)
     console.print(table)
-    ratios = [total / floor for total, floor in zip(totals, floors, strict=True)]
-    low, middle, high = (quantiles(ratios, n=10)[place] for place in (0, 4, 8))
-    console.print(f"Answer ÷ floor, pair by pair: median {middle:.1f}, 80% between {low:.1f} and {high:.1f}.")
+    loaded = Table("Loading", *columns)
+    for name in next(iter(columns.values()))[0]:
+        digits = 1 if name.endswith(" s") else 0
+        loaded.add_row(name, *(f"{loading[name]:,.{digits}f}" for loading, _ in columns.values()))
+    console.print(loaded)
+
+
+def spread(values: Sequence[float], floors: Sequence[float]) -> str:
+    """The median of the ratios, and where the middle 80% lie."""
+    ratios = quantiles([value / low for value, low in zip(values, floors, strict=True)], n=10)
+    return f"{ratios[4]:.2f} ({ratios[0]:.2f} to {ratios[8]:.2f})"
+
+
+def progress_bar(console: Console, what: str) -> Progress:
+    """A bar that says what is being done."""
+    return Progress(TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console)
+
+
+def memory(kind: str) -> float:
+    """This process's memory in MB: VmRSS now, VmHWM at the highest."""
+    (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(f"{kind}:"))
+    return int(line.split()[1]) / 1024
 
 
 if __name__ == "__main__":

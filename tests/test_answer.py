@@ -53,7 +53,8 @@ def test_the_field_names_that_clients_rely_on() -> None:
     sentence = {"text": "The sky was clear.", "citations": [1], "verdict": "supported"}
     assert sentence.items() <= shown["sentences"][0].items()
     assert shown["citations"][0].keys() == {
-        *("number", "article_id", "title", "outlet", "url", "published", "as_of", "quote", "start", "end", "passage")
+        *("number", "article_id", "title", "outlet", "url", "published", "as_of", "quote", "start", "end", "passage"),
+        "copies",
     }
     assert shown["citations"][0]["published"] == "2024-03-01"
 

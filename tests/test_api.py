@@ -26,9 +26,11 @@ from assistant.reading.scorer import Scorer
 from assistant.settings import Settings
 
 ASK = {"question": "How high is the tower of Tarn?"}
-ANSWER_FIELDS = {"answer", "outcome", "sentences", "citations", "standalone_question", "reader", "timings_ms", "id"}
+ANSWER_FIELDS = {
+    "answer", "outcome", "sentences", "citations", "standalone_question", "reader", "usage", "timings_ms", "id"
+}  # fmt: skip
 CITATION_FIELDS = {
-    "number", "article_id", "title", "outlet", "url", "published", "as_of", "quote", "start", "end", "passage"
+    "number", "article_id", "title", "outlet", "url", "published", "as_of", "quote", "start", "end", "passage", "copies"
 }  # fmt: skip
 
 
@@ -118,6 +120,21 @@ def test_history_comes_with_the_request(client: httpx.Client) -> None:
     body = client.post("/api/answer", json=asked).json()
     assert "Tarn" in body["standalone_question"]
     assert "March 1998" in body["answer"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_filters_come_with_the_request(client: httpx.Client, stream: bool) -> None:
+    def ask(**filters: object) -> httpx.Response:
+        return client.post("/api/answer", json={**ASK, "filters": filters, "stream": stream})
+
+    for passing in ({"since": "2024-05-01", "until": "2024-05-01"}, {"outlets": ["the tarn times"]}, {}):
+        assert "80 metres" in ask(**passing).text
+    assert "No article passes the filter (since 2 May 2024)" in ask(since="2024-05-02").text
+    said = assert_problem(ask(outlets=["Tarn"]), 422)["detail"]
+    assert said == "No article has the outlet 'Tarn'. The outlets are: The Tarn Times."
+    assert "None has any topic." in assert_problem(ask(topics=["law"]), 422)["detail"]
+    assert "filters.since" in assert_problem(ask(since="soon"), 422)["detail"]
+    assert "filters.outlet" in assert_problem(ask(outlet="The Tarn Times"), 422)["detail"]
 
 
 def test_a_stream_ends_with_the_same_answer(client: httpx.Client) -> None:

@@ -79,6 +79,27 @@ def test_ask_as_json_indexes_what_is_new(corpus: Path, tmp_path: Path) -> None:
     assert raw[citation.start : citation.end] == citation.quote
 
 
+def test_ask_of_some_articles(corpus: Path, tmp_path: Path) -> None:
+    write_article(corpus, "bridge.md", "The bridge of Velm cost $40 million.\n", as_of="2025-01-01", topics=["money"])
+    some = run(tmp_path, "ask", ASK, "--since", "2024-01-01", "--until", "2024-12-31", "--outlet", "the tarn times")
+    assert "80 metres high. [1]" in some.stdout, some.stderr
+    both = run(tmp_path, "ask", ASK, "--topic", "money", "--outlet", "The Tarn Times")
+    assert both.returncode == 0
+    assert "No article passes the filter (outlet The Tarn Times, topic money)" in both.stdout
+    assert "The topics are: money." in error_of(run(tmp_path, "ask", ASK, "--topic", "monye"))
+    assert run(tmp_path, "ask", ASK, "--since", "yesterday").returncode == 2
+
+
+def test_ask_says_where_else_a_quote_is_printed(corpus: Path, tmp_path: Path) -> None:
+    longer = TOWER.strip() + " The city paid for it with a loan that runs until 2031.\n"
+    write_article(corpus, "tower.md", longer, outlet="The Tarn Times", as_of="2024-05-01")
+    write_article(corpus, "again.md", f"Hear, hear. {longer}", outlet="[b]Post[/]", as_of="2024-05-02")
+    asked = run(tmp_path, "ask", ASK)
+    assert "[1] The Tarn Times, Tower, as of 1 May 2024" in asked.stdout
+    assert asked.stdout.count("80 metres high") == 2, "in the answer and as the quote, not once more from the reprint"
+    assert "    also in: [b]Post[/], Again\n" in asked.stdout
+
+
 def test_one_broken_article_does_not_hide_the_others(corpus: Path, tmp_path: Path) -> None:
     (corpus / "broken.md").write_text("---\ntitle: fine\noutlet: one: two\n---\n\nText.\n")
     synced = run(tmp_path, "sync")

@@ -24,6 +24,9 @@ def after(question: str, *earlier: str, answer: str = "Aloysius Quimby paid $7 z
         ("Who is Sam Altman?", "When was he dismissed?", "When was Sam Altman dismissed?"),
         ("Who is Sam Altman?", "What is his role?", "What is Sam Altman's role?"),
         ("What is Frontier?", "Who runs it?", "Who runs Frontier?"),
+        ("What stake did Acme get?", "And what is it worth?", "What is it worth (What stake did Acme get)?"),
+        ("In 2025, who ran Acme?", "And nowadays?", "In 2025, who ran Acme now?"),
+        ("Who ran Acme in May 2025?", "And nowadays?", "Who ran Acme now?"),
         ("What does OpenAI pay Microsoft?", "Why?", "What does OpenAI pay Microsoft – why?"),
         ("What does OpenAI pay Microsoft?", "Since when?", "What does OpenAI pay Microsoft – since when?"),
     ],
@@ -76,7 +79,7 @@ def test_a_question_without_a_subject_gets_the_topic(earlier: str, question: str
 @pytest.mark.parametrize(
     "question",
     [
-        "Thanks. Now to the Musk trial: how long did the jurors need?",
+        "To the Musk trial: how long did the jurors need?",
         "What days is Vaisakhi celebrated?",
         "How are oranges shipped?",
     ],
@@ -85,11 +88,24 @@ def test_another_topic_does_not_drag_the_old_one_along(question: str) -> None:
     assert after(question, "Where do most oranges come from?", "How many oranges does Spain grow?") == question
 
 
+def test_what_is_said_before_asking_is_left_out() -> None:
+    assert after("Thanks. How are oranges shipped?", "How many oranges does Spain grow?") == "How are oranges shipped?"
+
+
+def test_the_topic_is_the_resolved_one() -> None:
+    found = after(
+        "And what does the rest hang on?", "How much has Acme promised Zembla?", "How much of that comes now?"
+    )
+    assert "Acme" in found
+
+
 def test_he_is_the_person_of_the_answer_where_the_questions_name_none() -> None:
     found = after("When was he dismissed?", "Who leads OpenAI?", answer="Its chief executive is Sam Altman [1].")
     assert found == "When was Sam Altman dismissed?"
     found = after("When was he dismissed?", "Who leads it?", answer="Sam Altman and Greg Brockman lead OpenAI [1].")
     assert "Altman" not in found
+    found = after("What did he found?", "Who leads Microsoft AI?", answer="Microsoft AI went to Mustafa Suleyman [1].")
+    assert found == "What did Mustafa Suleyman found?"
 
 
 @pytest.mark.parametrize("question", ["Why?", "And Amazon?", "What is it worth?", "Who did this?", "How much is that?"])

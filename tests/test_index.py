@@ -9,6 +9,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +32,11 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from assistant import index as module
+from assistant import lock
 from assistant.articles import Article, Corpus, load_corpus
 from assistant.embeddings import LocalEmbeddings, PassageEmbeddings
 from assistant.errors import AssistantError, IndexLockedError
+from assistant.filters import Filters
 from assistant.index import Index, SyncReport
 from assistant.settings import Settings
 
@@ -167,6 +170,7 @@ def test_everything_removed(settings: SettingsFactory) -> None:
 
 def test_progress_counts_up_to_the_end(settings: SettingsFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_BATCH", 4)
+    monkeypatch.setattr(module, "_WRITE", 8)
     seen: list[tuple[int, int]] = []
     total = count_passages(*OLD.articles)
     with opened(settings()) as index:
@@ -212,9 +216,8 @@ def test_the_nearest_passage_is_the_obvious_one(settings: SettingsFactory, local
             expected_vector, _ = local_embeddings.embed_passages([index.snapshot.passages[found[0][0]]])[0]
             assert found[0][1] == pytest.approx(float(np.dot(vector, expected_vector)), abs=0.02)
         assert len(index.nearest(vector, 100)) == 3
-        rows = index.snapshot.sentence_vectors
-        exact = local_embeddings.embed_passages(index.snapshot.passages)
-        assert all(np.allclose(mine, theirs, atol=0.02) for mine, (_, theirs) in zip(rows, exact, strict=True))
+        exact = np.concatenate([rows for _, rows in local_embeddings.embed_passages(index.snapshot.passages)])
+        assert np.allclose(index.snapshot.vectors(np.arange(len(exact))), exact, atol=0.02)
     assert_as_built_from_nothing(settings(), corpus_of(*articles), local_embeddings)
 
 
@@ -224,18 +227,19 @@ def test_a_snapshot_numbers_sentences_and_passages_alike(settings: SettingsFacto
         index.sync(corpus_of(*OLD.articles, headings))
         snapshot = index.snapshot
         assert [snapshot.row_of[passage.id] for passage in snapshot.passages] == list(range(len(snapshot.passages)))
-        assert len(snapshot.sentences) == snapshot.first_sentence[-1] == snapshot.lexical.size
+        assert len(snapshot.owner) == snapshot.first_sentence[-1] == snapshot.lexical.size == len(snapshot.wordings)
         for row, passage in enumerate(snapshot.passages):
             first, end = snapshot.first_sentence[row], snapshot.first_sentence[row + 1]
-            assert snapshot.sentences[first:end] == tuple((row, span) for span in passage.sentences)
-            assert snapshot.sentence_vectors[row].shape[0] == len(passage.sentences)
-        assert snapshot.lexical_passages.size == len(snapshot.passages)
-        row, span = snapshot.sentences[int(np.argmax(snapshot.lexical.scores(["town", "59"])))]
+            assert end - first == len(passage.sentences)
+            assert set(snapshot.owner[first:end]) <= {row}
+            assert list(snapshot.articles)[snapshot.article_of[row]] == passage.article.id
+        assert snapshot.lexical_articles.size == len(snapshot.articles)
+        best = int(np.argmax(snapshot.lexical.scores(["town", "59"])))
+        row = snapshot.owner[best]
+        span = snapshot.passages[row].sentences[best - snapshot.first_sentence[row]]
         assert "town 59 " in span.of(snapshot.passages[row].article.text)
-        assert (
-            int(np.argmax(snapshot.lexical_passages.scores(["head"])))
-            == snapshot.row_of[next(passage.id for passage in snapshot.passages if passage.article.id == "headings")]
-        )
+        best = int(np.argmax(snapshot.lexical_articles.scores(["head"])))
+        assert list(snapshot.articles)[best] == "headings"
 
 
 @hypothesis_settings(max_examples=20)
@@ -300,7 +304,7 @@ def test_a_snapshot_in_use_outlives_a_sync(settings: SettingsFactory) -> None:
 def test_an_index_that_was_never_synced_is_empty(settings: SettingsFactory) -> None:
     with opened(settings()) as index:
         assert not index.snapshot.passages
-        assert index.snapshot.sentences == ()
+        assert len(index.snapshot.owner) == len(index.snapshot.wordings) == 0
         assert index.nearest([1.0] * 64, 3) == []
         assert index.snapshot.lexical.size == 0
 
@@ -317,6 +321,21 @@ def test_another_model_has_another_collection(settings: SettingsFactory) -> None
         assert done(index.sync(OLD)) == {"unchanged": ("a", "b", "c")}
 
 
+@pytest.mark.parametrize("version", ["PASSAGE_VERSION", "RECORD_VERSION"])
+def test_another_version_has_another_collection(
+    settings: SettingsFactory, monkeypatch: pytest.MonkeyPatch, version: str
+) -> None:
+    with opened(settings()) as index:
+        index.sync(OLD)
+    with monkeypatch.context() as patch:
+        patch.setattr(module, version, 99)
+        with opened(settings()) as index:
+            assert not index.snapshot.passages
+            assert index.sync(NEW).passages_embedded == count_passages(*NEW.articles)
+    with opened(settings()) as index:
+        assert index.snapshot.articles == {article.id: article for article in OLD.articles}
+
+
 # -- cut short ---------------------------------------------------------------------------------------------------
 
 
@@ -325,6 +344,7 @@ def test_a_sync_that_fails_leaves_whole_articles_and_the_next_one_finishes(
     settings: SettingsFactory, monkeypatch: pytest.MonkeyPatch, limit: int
 ) -> None:
     monkeypatch.setattr(module, "_BATCH", 3)
+    monkeypatch.setattr(module, "_WRITE", 3)
     with opened(settings()) as index:
         index.sync(OLD)
     with opened(settings(), CountingEmbeddings(HashEmbeddings(), limit)) as index:
@@ -336,6 +356,7 @@ def test_a_sync_that_fails_leaves_whole_articles_and_the_next_one_finishes(
 
 def test_a_first_sync_that_fails(settings: SettingsFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_BATCH", 3)
+    monkeypatch.setattr(module, "_WRITE", 3)
     with opened(settings(), CountingEmbeddings(HashEmbeddings(), 4)) as index:
         with pytest.raises(PowerCut):
             index.sync(NEW)
@@ -364,9 +385,10 @@ import sys
 from pathlib import Path
 import helpers, test_index
 from assistant import index as module
+from assistant import lock
 from assistant.settings import Settings
 
-module._BATCH = 3
+module._BATCH = module._WRITE = 3
 stage = sys.argv[2]
 
 def stop(*_):
@@ -382,7 +404,7 @@ class Stopping(helpers.CountingEmbeddings):
 if stage == "before deleting":
     module.Index._delete = stop
 if stage == "before the revision":
-    module._revision = stop
+    module.revision = stop
 index = module.Index(Settings.load(data_dir=Path(sys.argv[1])), Stopping(helpers.HashEmbeddings()))
 print("opened", flush=True)
 index.sync(test_index.NEW)
@@ -413,7 +435,7 @@ def test_the_revision_on_record_is_right_after_a_crash(
         index.sync(OLD)
         assert index._collection().metadata == {"revision": index.snapshot.revision}
         with monkeypatch.context() as patch:
-            patch.setattr(module, "_revision", fail)
+            patch.setattr(module, "revision", fail)
             with pytest.raises(PowerCut):
                 index.sync(NEW)
     with opened(settings()) as index:
@@ -483,7 +505,7 @@ def test_while_one_writes_another_is_told_who(settings: SettingsFactory, monkeyp
         def acquire_read(self, timeout: float | None = None, *, blocking: bool | None = None) -> Any:
             return super().acquire_read(0.1, blocking=blocking)
 
-    monkeypatch.setattr(module, "ReadWriteLock", Impatient)
+    monkeypatch.setattr(lock, "ReadWriteLock", Impatient)
     made = settings()
     with Child(SYNC_AND_STOP, made.data_dir, "before deleting") as child:
         assert child.hear() == "opened"
@@ -602,6 +624,23 @@ def test_a_replica_sees_what_another_wrote_to_the_server(
         assert reader.snapshot.articles.keys() == {"a", "b", "c"}
         writer.sync(NEW)
         assert_same_snapshot(reader.snapshot, writer.snapshot)
+
+
+@pytest.mark.timeout(60)
+def test_a_server_filters_too(settings: SettingsFactory, chroma_server: str) -> None:
+    one = make_article("one", outlet="Oss Post", as_of="2024-05-01", topics=["law", "money"])
+    two = make_article("two", outlet="Tarn Times", as_of="2025-05-01", topics=["Money"])
+    with opened(settings(chroma_url=chroma_server), HashEmbeddings("filters")) as index:
+        index.sync(corpus_of(one, two))
+        vector = HashEmbeddings().embed_query("sky")
+        for filters, passing in (
+            (Filters(outlets=("oss post",)), {"one"}),
+            (Filters(topics=("LAW", "none")), {"one"}),
+            (Filters(topics=("money",), since=date(2025, 1, 1)), {"two"}),
+            (Filters(until=date(2024, 1, 1)), set()),
+        ):
+            rows = [row for row, _ in index.nearest(vector, 5, filters=filters)]
+            assert {index.snapshot.passages[row].article.id for row in rows} == passing
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:8000", "ftp://host:1", "http://"])

@@ -2,15 +2,16 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import ChainFactory, SettingsFactory
-from helpers import HashEmbeddings, make_article, write_article
+from helpers import HashEmbeddings, write_article
+from hypothesis import given
+from hypothesis import strategies as st
 
-from assistant.articles import Corpus
 from assistant.chain import AnswerChain
 from assistant.index import Index
-from assistant.passages import split_passages
-from assistant.retrieval import HybridRetriever, PassageHit, collapse
+from assistant.retrieval import HybridRetriever, _top
 
 
 @pytest.fixture
@@ -78,39 +79,14 @@ def test_an_empty_index_finds_nothing(settings: SettingsFactory) -> None:
         index.close()
 
 
-def test_a_wire_story_printed_twice_is_found_once(settings: SettingsFactory) -> None:
-    wire = "The tower of Tarn is 80 metres high and was built by Ada Brook in the spring of 1998 for the city. "
-    articles = [
-        make_article("a", wire + "More soon.\n"),
-        make_article("b", wire + "More soon.\n"),
-        make_article("c", "The bridge of Velm cost forty million and crosses the river Oss near the old mill.\n"),
-    ]
-    index = Index(settings(), HashEmbeddings())
-    try:
-        index.sync(Corpus(tuple(articles), {}))
-        hits = HybridRetriever(index=index).search("tower of Tarn")
-        assert len(hits) == 2
-        assert {hits[0].passage.article.id, *(copy.article.id for copy in hits[0].copies)} == {"a", "b"}
-        assert hits[1].copies == ()
-    finally:
-        index.close()
-
-
-def test_collapse_keeps_what_differs_in_order() -> None:
-    texts = [
-        "one two three four five six seven.",
-        "another thing altogether is said here.",
-        "one two three four five six seven.",
-    ]
-    hits = [PassageHit(split_passages(make_article(str(n), text))[0], 3.0 - n, ()) for n, text in enumerate(texts)]
-    kept = collapse(hits, 5)
-    assert [hit.passage.article.id for hit in kept] == ["0", "1"]
-    assert [copy.article.id for copy in kept[0].copies] == ["2"]
-    assert [hit.passage.article.id for hit in collapse(hits, 1)] == ["0"]
-    assert collapse([], 3) == []
-
-
 def test_the_project_s_articles(story: AnswerChain) -> None:
     hits = HybridRetriever(index=story.index, count=8).search("Why did Musk lose in court?")
     assert hits[0].passage.article.id == "2026-05-19-musk-loses-his-case"
     assert len({hit.passage.id for hit in hits}) == 8
+
+
+@given(st.lists(st.integers(0, 40), max_size=2000), st.integers(1, 60), st.integers(0, 2**32 - 1))
+def test_the_top_of_many_scores(values: list[int], count: int, seed: int) -> None:
+    scores = np.random.default_rng(seed).permutation(np.array(values * 40, np.float32) / 7)
+    expected = sorted(np.flatnonzero(scores), key=lambda place: (-scores[place], place))[:count]
+    assert list(_top(scores, count)) == expected

@@ -4,11 +4,9 @@ import pytest
 
 from assistant.chain import AnswerChain
 from assistant.lexical import LexicalIndex
-from assistant.reading.scorer import Scorer
 from assistant.spelling import mend
 
 LEXICAL = LexicalIndex(["Microsoft and OpenAI signed an exclusive licence.", "Suleyman runs Copilot for Microsoft."])
-KNOWN = {"sign", "weather", "license", "about"}
 
 
 @pytest.mark.parametrize(
@@ -28,16 +26,20 @@ KNOWN = {"sign", "weather", "license", "about"}
     ],
 )
 def test_mending(question: str, mended: str) -> None:
-    assert mend(question, LEXICAL, KNOWN) == mended
+    assert mend(question, LEXICAL) == mended
 
 
 def test_nothing_to_mend_with() -> None:
-    assert mend("micorsoft", LexicalIndex([]), ()) == "micorsoft"
+    assert mend("micorsoft", LexicalIndex([])) == "micorsoft"
 
 
 @pytest.mark.parametrize(
     "question",
-    ["What is the capital of Australia?", "How do I reset my Windows password?", "Will it rain in Berlin tomorrow?"],
+    [
+        "What is the capital of Australia?",
+        "How do I reset my Windows password?",
+        "Did London's watchdog question a technologist?",
+    ],
 )
-def test_well_written_questions_stay(question: str, story: AnswerChain, scorer: Scorer) -> None:
-    assert mend(question, story.index.snapshot.lexical, scorer.known_words) == question
+def test_well_written_questions_stay(question: str, story: AnswerChain) -> None:
+    assert mend(question, story.index.snapshot.lexical) == question

@@ -9,7 +9,7 @@ from helpers import make_article
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assistant.answer import Answer, AnswerSentence, Citation, Outcome, Verdict
+from assistant.answer import Answer, AnswerSentence, Citation, Copy, Outcome, Verdict
 from assistant.ui import conversation, render
 
 HOSTILE = [
@@ -256,6 +256,27 @@ def test_sources_come_when_the_answer_is_complete() -> None:
     assert 'class="sources"' not in render.reply("q", given_answer, streaming=True)
     assert 'class="sources"' in render.reply("q", given_answer)
     assert "Stopped before" in render.reply("q", given_answer, stopped=True)
+
+
+def copy_of(**fields: Any) -> Copy:
+    return Copy(**{"article_id": "two", "title": "Two", "outlet": "Post", "url": None, "published": None, **fields})
+
+
+def test_a_source_says_which_articles_print_the_quote_too() -> None:
+    copies = (copy_of(url="https://example.org/a"), copy_of(outlet=None, title="Untold"), copy_of(url="javascript:x"))
+    page = Page(render.sources([cite(copies=copies)]))
+    assert page.text("copies") == "Also in: Post (opens a new tab), Untold, Post"
+    assert [found["href"] for tag, found in page.elements if tag == "a"] == ["https://example.org/a"]
+    assert "copies" not in render.sources([cite()])
+    told = render.plain_text("How?", answer("Clear. [1]", [("Clear.", [1])], [cite(copies=copies)]))
+    assert told.endswith(": “The sky was clear.” (also in: Post; Untold; Post)")
+
+
+@given(TEXT, TEXT, TEXT)
+def test_nothing_in_a_copy_becomes_markup(title: str, outlet: str, url: str) -> None:
+    page = Page(render.sources([cite(copies=(copy_of(title=title, outlet=outlet, url=url),))]))
+    check_harmless(page)
+    assert page.text("copies").removesuffix(" (opens a new tab)") == f"Also in: {outlet}"
 
 
 def test_the_masthead_says_what_can_be_answered() -> None:

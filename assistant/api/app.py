@@ -48,7 +48,7 @@ def create_app(chain: AnswerChain) -> FastAPI:
     @app.post("/api/answer", response_model=Answer, response_model_exclude_none=False, tags=["answers"])
     def answer(request: Annotated[AnswerRequest, Body()]) -> object:
         """Answer one question. With `stream`, server-sent events: `answer` for each growing answer, then `done`."""
-        question = Question(question=request.question, history=request.history)
+        question = Question(question=request.question, history=request.history, filters=request.filters)
         if request.stream:
             return stream_answer(chain, question)
         return chain.invoke(question)

@@ -96,7 +96,7 @@ def sources(citations: Iterable[Citation]) -> str:
         f'<span class="sr-only">Open source {citation.number}: </span>'
         f'<span class="about"><bdi class="title">{escape(citation.title)}</bdi> '
         f"{_byline(citation.outlet, _held(citation))}"
-        f' <q class="quote" dir="auto">{escape(citation.quote)}</q></span></button></li>'
+        f' <q class="quote" dir="auto">{escape(citation.quote)}</q></span></button>{_copies(citation)}</li>'
         for citation in citations
     )
     return f'<section class="sources" aria-label="Sources"><h3>Sources</h3><ol>{items}</ol></section>' if items else ""
@@ -162,7 +162,11 @@ def plain_text(question: str, answer: Answer) -> str:
         about = ", ".join(
             filter(None, [citation.outlet, f"as of {plain_day(held)}" if held else None, safe_url(citation.url)])
         )
-        lines.append(f"[{citation.number}] {citation.title}{f' ({about})' if about else ''}: “{citation.quote}”")
+        also = "; ".join(copy.outlet or copy.title for copy in citation.copies)
+        lines.append(
+            f"[{citation.number}] {citation.title}{f' ({about})' if about else ''}: “{citation.quote}”"
+            f"{f' (also in: {also})' if also else ''}"
+        )
     return "\n".join(lines)
 
 
@@ -229,6 +233,21 @@ def _target(citation: Citation) -> str:
         f'data-article="{escape(citation.article_id)}" data-start="{citation.start}" data-end="{citation.end}" '
         f'data-quote="{escape(citation.quote)}"'
     )
+
+
+def _copies(citation: Citation) -> str:
+    """The other articles that print the quote, each with a link where it has an address."""
+    shown = []
+    for copy in citation.copies:
+        name = f'<bdi title="{escape(copy.title)}">{escape(copy.outlet or copy.title)}</bdi>'
+        safe = safe_url(copy.url)
+        shown.append(
+            f'<a href="{escape(safe)}" target="_blank" rel="noopener noreferrer">{name}'
+            '<span class="sr-only"> (opens a new tab)</span></a>'
+            if safe
+            else name
+        )
+    return f'<p class="copies">Also in: {", ".join(shown)}</p>' if shown else ""
 
 
 def _held(citation: Citation) -> date | None:
