@@ -21,6 +21,16 @@ class IndexLockedError(AssistantError):
     """Another process is using the data directory in a way that excludes this one."""
 
 
+#: What a provider's HTTP status means to the one who set it up.
+_MEANINGS = {
+    400: "the request was not accepted",
+    401: "the key was refused",
+    403: "the key is not allowed to do this",
+    404: "no such model or address",
+    429: "too many requests, or nothing left to spend",
+}
+
+
 class ProviderError(AssistantError):
     """The chat model or the embedding provider did not answer. Holds no key and no address with credentials."""
 
@@ -28,4 +38,5 @@ class ProviderError(AssistantError):
     def of(cls, who: str, error: Exception) -> "ProviderError":
         """What may be said of a provider's own exception: its class and HTTP status, never its message."""
         status = getattr(error, "status_code", None)
-        return cls(f"the {who} failed: {type(error).__name__}" + (f" (status {status})" if status else ""))
+        meaning = f", {_MEANINGS[status]}" if status in _MEANINGS else ""
+        return cls(f"the {who} failed: {type(error).__name__}" + (f" (status {status}){meaning}" if status else ""))

@@ -34,7 +34,10 @@ class Settings(BaseSettings):
         None, description="http://host:port of a Chroma server; default: embedded in the data directory"
     )
     prompts_dir: Path = Field(Path("prompts"), description="Folder of prompt files for the chat reader")
-    model_timeout: float = Field(30.0, gt=0, description="Seconds for one whole answer of the chat model")
+    model_timeout: float = Field(30.0, gt=0, description="Seconds for all that the chat model does for one question")
+    prompt_tokens: int = Field(
+        4000, ge=1, description="Longest prompt for the chat model, in tokens; the last passages give way"
+    )
     max_question_chars: int = Field(2000, ge=1, description="Longest question accepted, in characters")
     threads: int = Field(2, ge=1, description="Processor threads for the local model")
 

@@ -31,8 +31,14 @@ class Reply:
     """Seconds before the first byte."""
     cut_after: int | None = None
     """Cut the connection after so many chunks of a stream, or so many bytes of another body."""
-    body: dict[str, Any] | str | None = None
-    """The whole body instead of one made of the text; text that is no JSON is sent as it stands."""
+    silent_after: int | None = None
+    """Say nothing more after so many chunks of a stream, and keep the connection alive, as a model does that thinks."""
+    finish: str = "stop"
+    """Why the answer ends, as OpenAI's `finish_reason`."""
+    body: dict[str, Any] | str | bytes | None = None
+    """The whole body instead of one made of the text; text and bytes are sent as they stand."""
+    headers: dict[str, str] = field(default_factory=dict)
+    """Sent besides the usual ones, or instead, with an error or a `body`; names in lower case."""
 
     @property
     def pieces(self) -> list[str]:
@@ -58,7 +64,9 @@ class OpenAIServer:
         self.dimension = dimension
         self.requests: list[Request] = []
         self.replies: deque[Reply] = deque()
-        """One for each chat request, in order; a request that finds none gets an error 400."""
+        """One for each chat request, in order; a request that finds none gets `always`."""
+        self.always: Reply | None = None
+        """Default: an error 400."""
         self.embedding_replies: deque[Reply] = deque()
         """Used before embeddings are computed, for errors and delays."""
         self.stopping = threading.Event()
@@ -162,14 +170,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _chat(self, request: Request) -> None:
         owner = self.server.owner
-        if not owner.replies:
+        reply = owner.replies.popleft() if owner.replies else owner.always
+        if reply is None:
             self._send(400, _error(400, "no reply is scripted for this request"))
             return
-        reply = owner.replies.popleft()
         if self._scripted(reply):
             return
         if request.body.get("stream"):
-            self._stream(_events(request.body, reply), reply.cut_after)
+            self._stream(_events(request.body, reply), reply)
         else:
             self._send(200, _completion(request.body, reply), reply.cut_after)
 
@@ -178,41 +186,58 @@ class _Handler(BaseHTTPRequestHandler):
         if reply.delay and self.server.owner.stopping.wait(reply.delay):
             raise _Cut
         if reply.body is not None:
-            self._send(reply.status, reply.body, reply.cut_after)
+            self._send(reply.status, reply.body, reply.cut_after, reply.headers)
         elif reply.status != 200:
-            self._send(reply.status, _error(reply.status, reply.text), reply.cut_after)
+            self._send(reply.status, _error(reply.status, reply.text), reply.cut_after, reply.headers)
         else:
             return False
         return True
 
     # -- sending -------------------------------------------------------------------------------------------------
 
-    def _send(self, status: int, body: dict[str, Any] | str, cut_after: int | None = None) -> None:
-        content = (body if isinstance(body, str) else json.dumps(body)).encode()
+    def _send(
+        self,
+        status: int,
+        body: dict[str, Any] | str | bytes,
+        cut_after: int | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        text = json.dumps(body) if isinstance(body, dict) else body
+        content = text.encode() if isinstance(text, str) else text
         self.send_response(status)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(content)))
+        usual = {"content-type": "application/json", "content-length": str(len(content))}
+        for name, value in {**usual, **(headers or {})}.items():
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(content[:cut_after])
         if cut_after is not None:
             raise _Cut
 
-    def _stream(self, events: Iterator[tuple[bool, str]], cut_after: int | None) -> None:
+    def _stream(self, events: Iterator[tuple[bool, str]], reply: Reply) -> None:
         self.send_response(200)
         self.send_header("content-type", "text/event-stream")
         self.send_header("transfer-encoding", "chunked")
         self.end_headers()
         pieces = 0
         for is_piece, event in events:
-            if is_piece and pieces == cut_after:
+            if is_piece and pieces == reply.cut_after:
                 raise _Cut
+            if is_piece and pieces == reply.silent_after:
+                break
             pieces += is_piece
-            content = f"data: {event}\n\n".encode()
-            self.wfile.write(f"{len(content):x}\r\n".encode() + content + b"\r\n")
-            self.wfile.flush()
-        if cut_after is not None:
+            self._write_chunk(f"data: {event}\n\n")
+        while reply.silent_after is not None:
+            self._write_chunk(": still there\n\n")
+            if self.server.owner.stopping.wait(0.1):
+                raise _Cut
+        if reply.cut_after is not None:
             raise _Cut
         self.wfile.write(b"0\r\n\r\n")
+
+    def _write_chunk(self, text: str) -> None:
+        content = text.encode()
+        self.wfile.write(f"{len(content):x}\r\n".encode() + content + b"\r\n")
+        self.wfile.flush()
 
 
 def _completion(body: dict[str, Any], reply: Reply) -> dict[str, Any]:
@@ -223,7 +248,7 @@ def _completion(body: dict[str, Any], reply: Reply) -> dict[str, Any]:
         "object": "chat.completion",
         "created": 1,
         "model": body["model"],
-        "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}],
+        "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": reply.finish}],
         "usage": _usage(body, text),
     }
 
@@ -240,7 +265,7 @@ def _events(body: dict[str, Any], reply: Reply) -> Iterator[tuple[bool, str]]:
         yield True, chunk({"content": piece})
     if reply.cut_after is not None:
         return
-    yield False, chunk({}, "stop")
+    yield False, chunk({}, reply.finish)
     if (body.get("stream_options") or {}).get("include_usage"):
         yield False, json.dumps({**head, "choices": [], "usage": _usage(body, "".join(reply.pieces))})
     yield False, "[DONE]"

@@ -11,9 +11,10 @@ from conftest import ChainFactory
 from helpers import write_article
 from openai_server import OpenAIServer, Reply
 
-from assistant.answer import Answer, Outcome, Turn, Verdict
+from assistant.answer import Answer, Outcome, Turn, Usage, Verdict
 from assistant.chain import AnswerChain, Question
-from assistant.reading.chat import Written, load_chat_model, sentences
+from assistant.errors import ProviderError
+from assistant.reading.chat import load_chat_model
 from assistant.settings import Settings
 
 KEY = "sk-very-secret-key"
@@ -231,7 +232,8 @@ def test_a_stream_that_is_cut_after_a_sentence_ends_with_quotes(
 # -- however it comes in pieces ---------------------------------------------------------------------------------------
 
 SCRIPT = (
-    "The tower of Tarn is 80 metres high [1][2]. It is 900 metres [ 7 ].\n- The bridge of Velm cost $40 million. [2, 1]"
+    "<think>It says 80. [1]</think>The tower of Tarn is 80 metres high [1][2]. It is 900 metres [ 7 ].\n"
+    "- The bridge of Velm cost $40&#32;million.\n[2, 1] Jonas Reed, its architect,【2】denied that it sways [Passage 1"
 )
 
 
@@ -249,7 +251,10 @@ def test_the_answer_does_not_depend_on_how_it_comes_in_pieces(chain: AnswerChain
     openai_server.replies.append(Reply(SCRIPT))
     whole = chain.invoke(ASK)
     assert whole.outcome is Outcome.PARTIAL
-    assert len(whole.citations) == 2
+    assert whole.answer == (
+        "The tower of Tarn is 80 metres high. [1] The bridge of Velm cost $40 million. [2] "
+        "Jonas Reed, its architect, denied that it sways [3]"
+    )
     for pieces in chunkings():
         openai_server.replies.append(Reply(chunks=pieces))
         streamed = list(chain.stream(ASK))
@@ -258,13 +263,32 @@ def test_the_answer_does_not_depend_on_how_it_comes_in_pieces(chain: AnswerChain
             assert not re.search(r"\[(?!\d+\])|(?<!\d)\]", snapshot.answer), pieces
             assert "900" not in snapshot.answer
             assert_exact(snapshot, chain)
+            assert whole.answer.startswith(snapshot.answer)
 
 
 def test_a_model_that_never_stops_is_stopped(chain: AnswerChain, openai_server: OpenAIServer) -> None:
     endless = ["The tower of Tarn is 80 metres high [1]. " * 100] * 40
     openai_server.replies.append(Reply(chunks=endless))
+    *early, last = chain.stream(ASK)
+    assert {answer.answer for answer in early} == {"The tower of Tarn is 80 metres high. [1]"}
+    assert last.reader == "extractive"
+    assert "did not stop after 6,000 characters" in (last.notice or "")
+
+
+def test_an_answer_that_the_provider_cut_off_ends_with_its_last_whole_sentence(
+    chain: AnswerChain, openai_server: OpenAIServer
+) -> None:
+    text = "The tower of Tarn is 80 metres high [1]. The bridge of Velm cost $40."
+    openai_server.replies.append(Reply(chunks=list(text), finish="length"))
     answer = chain.invoke(ASK)
-    assert len(answer.sentences) < 600
+    assert answer.answer == "The tower of Tarn is 80 metres high. [1]"
+    assert answer.notice is None
+
+
+def test_a_character_in_two_halves_and_hidden_ones(chain: AnswerChain, openai_server: OpenAIServer) -> None:
+    text = ["\ud83d", "\uddfc The tower\u202e of Tarn", "\x1b is 80 metres high[\u200b1].", "\ud83d"]
+    openai_server.replies.append(Reply(chunks=text))
+    assert chain.invoke(ASK).answer == "🗼 The tower of Tarn is 80 metres high. [1]"
 
 
 # -- what is sent -----------------------------------------------------------------------------------------------------
@@ -283,7 +307,7 @@ def test_an_article_cannot_step_out_of_its_fence(
     assert count == 3
     assert prompt.count("<passage ") == prompt.count("</passage>") == count
     assert "&lt;/passage&gt;" in prompt
-    assert "&lt;passage number=&quot;9&quot;&gt;" in prompt
+    assert '&lt;passage number="9"&gt;' in prompt
     assert "<b>" not in prompt
     assert not re.search(r"\[\s*\d", prompt)
     assert "{question} {0}" in prompt
@@ -332,37 +356,82 @@ def test_a_rewriting_that_fails_leads_to_rules_and_quotes(chain: AnswerChain, op
     assert len(openai_server.requests) == 1
 
 
-# -- the parser -------------------------------------------------------------------------------------------------------
+# -- what it takes --
+
+
+@pytest.fixture
+def towers(tmp_path: Path) -> None:
+    for number in range(9):
+        text = f"The tower of Tarn number {number} is {number}0 metres high. " + "Many people like the tower. " * 20
+        write_article(tmp_path / "corpus", f"tower{number}.md", text)
+
+
+@pytest.mark.usefixtures("towers", "chain")
+def test_the_last_passages_give_way_to_the_budget(make_chain: ChainFactory, openai_server: OpenAIServer) -> None:
+    openai_server.always = Reply("NOT IN THE ARTICLES")
+    sent = []
+    for budget in (100_000, 1_900, 1_400):
+        make_chain(prompt_tokens=budget).invoke(ASK)
+        sent.append(list(places(openai_server)))
+        messages = openai_server.requests[-1].body["messages"]
+        assert sum(len(message["content"].encode()) for message in messages) / 3 <= budget
+    assert len(sent[0]) == 8
+    assert 8 > len(sent[1]) > len(sent[2]) > 0
+    assert sent[0][: len(sent[1])] == sent[1]
+    assert sent[0][: len(sent[2])] == sent[2]
+
+
+@pytest.mark.usefixtures("chain")
+def test_a_budget_that_nothing_fits_in(make_chain: ChainFactory, openai_server: OpenAIServer) -> None:
+    answer = make_chain(prompt_tokens=50).invoke(ASK)
+    assert answer.reader == "extractive"
+    assert "the question does not fit into a prompt of 50 tokens" in (answer.notice or "")
+    assert openai_server.requests == []
+
+
+@pytest.mark.usefixtures("chain")
+def test_the_oldest_turns_give_way_to_the_budget(make_chain: ChainFactory, openai_server: OpenAIServer) -> None:
+    openai_server.always = Reply(ASK)
+    history = tuple(Turn(question=f"Question {n}? {'塔' * 400}", answer="塔" * 100_000) for n in range(9))
+    make_chain(prompt_tokens=4_000).invoke(Question(question="How high is it?", history=history))
+    prompt = openai_server.requests[0].body["messages"][-1]["content"]
+    kept = [int(number) for number in re.findall(r"Question (\d)\?", prompt)]
+    assert kept == list(range(kept[0], 9))
+    assert 1 <= len(kept) < 6
+    assert "How high is it?" in prompt
+
+
+def test_usage_is_what_the_provider_counts(chain: AnswerChain, openai_server: OpenAIServer) -> None:
+    answer = said(chain, openai_server, "The tower of Tarn is 80 metres high [1].")
+    asked = sum(len(message["content"].split()) for message in openai_server.requests[-1].body["messages"])
+    assert answer.usage == Usage(input_tokens=asked, output_tokens=9)
+    assert all(early.usage is None for early in list(chain.stream(ASK))[:-1])
+
+
+def test_quoting_uses_nothing(make_chain: ChainFactory, chain: AnswerChain) -> None:
+    del chain
+    assert make_chain(chat_model="extractive").invoke(ASK).usage is None
+
+
+# -- the model by name ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("text", "parsed"),
+    ("name", "proxy", "says"),
     [
-        ("It is. [1] So be it [2].", [("It is.", (1,)), ("So be it.", (2,))]),
-        ("It is [1][2][1]. ", [("It is.", (1, 2))]),
-        ("It is [1, 2; 3].", [("It is.", (1, 2, 3))]),
-        ("1. It is [1].\n2) So be it [2].\n* And so [3].", [("It is.", (1,)), ("So be it.", (2,)), ("And so.", (3,))]),
-        ("# Answer\nIt is [1].", [("Answer", ()), ("It is.", (1,))]),
-        ("It costs &lt;5&gt; [1].", [("It costs <5>.", (1,))]),
-        ("“It is.” [1]", [("“It is.”", (1,))]),
-        ("[1] [2]", []),
-        ("", []),
+        ("nosuch:model", None, "nosuch:model"),
+        ("nosuch", None, "nosuch.*infer model provider"),
+        ("ollama:llama3", None, "pip install langchain-ollama"),
+        ("azure_openai:gpt-4o", None, "AZURE_OPENAI_API_KEY"),
+        ("openai:gpt-4.1-mini", f"x://user:{KEY}@y", "settings are not valid"),
     ],
 )
-def test_a_models_text_in_sentences(text: str, parsed: list[tuple[str, tuple[int, ...]]]) -> None:
-    assert sentences(text, finished=True) == [Written(words, cited) for words, cited in parsed]
-
-
-def test_sentences_that_are_shown_early_stay() -> None:
-    text = SCRIPT + " And more. [1] And \n\n again [2]. The U.S. said so. [3]"
-    final = sentences(text, finished=True)
-    for end in range(len(text)):
-        early = sentences(text[:end], finished=False)
-        assert final[: len(early)] == early
-
-
-def test_a_model_that_cannot_be_made_says_why() -> None:
-    from assistant.errors import ProviderError
-
-    with pytest.raises(ProviderError, match="nosuch:model"):
-        load_chat_model(Settings.load(chat_model="nosuch:model"))
+def test_a_model_that_cannot_be_made_says_why(
+    name: str, proxy: str | None, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if proxy:
+        monkeypatch.setenv("OPENAI_PROXY", proxy)
+    with pytest.raises(ProviderError, match=f"(?s){says}") as caught:
+        load_chat_model(Settings.load(chat_model=name, openai_api_key=KEY if proxy else None))
+    assert KEY not in str(caught.value)
+    assert caught.value.__suppress_context__

@@ -1,20 +1,24 @@
 """The extractive reader: one to four sentences that answer the question, quoted as they stand, or a decline."""
 
-import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
-from assistant.index import Snapshot
+import numpy as np
+
 from assistant.lexical import stems
 from assistant.passages import Passage, Span
+from assistant.reading import answerability
+from assistant.reading.answerability import Evidence
 from assistant.reading.question import Asked, Kind, understand
 from assistant.reading.scorer import Scorer
 from assistant.retrieval import PassageHit, SentenceHit
+from assistant.snapshot import Snapshot
 
-_SCORED = 10  # sentences that the learned scorer reads for a question: nearly all of an answer's time
-_FUSION_WEIGHT = 8.0  # by this the search's 0..1 joins the scorer's logit; flat from 6 to 15 on unseen articles
+_SCORED = 16  # sentences that the learned scorer reads for a question: nearly all of an answer's time
+_FITS_WEIGHT = 0.3  # a sentence with the kind of thing asked for is looked at first; patterns err, so not alone
+_FUSION_WEIGHT = 6.0  # by this the search's 0..1 joins the scorer's logit; flat from 4 to 8 on unseen texts
 _RECENCY_WEIGHT = 4.0  # for the newest article's sentence against the oldest's, where the present is asked about
 _NOW = re.compile(r"\b(?:still|now|nowadays|currently|today|any ?more|no longer|latest|these days|at present)\b", re.I)
 _TIME_WEIGHT = 2.0
@@ -58,7 +62,7 @@ class Candidate:
     @property
     def score(self) -> float:
         """Scorer and search together; differences are in the scorer's units."""
-        return self.logit + _FUSION_WEIGHT * self.hit.score
+        return self.logit + _FUSION_WEIGHT * self.hit.score + self.fits
 
     @property
     def held_on(self) -> date | None:
@@ -66,31 +70,55 @@ class Candidate:
         return self.hit.passage.article.held_on
 
 
+@dataclass(frozen=True)
+class Judgement:
+    """What the reader makes of a question: candidates with their scores, best first, and how likely one answers."""
+
+    asked: Asked
+    ranked: tuple[tuple[float, Candidate], ...]
+    evidence: Evidence | None
+    confidence: float
+
+    @property
+    def answers(self) -> bool:
+        """Whether the articles answer, by the calibrated threshold."""
+        return bool(self.ranked) and self.confidence >= answerability.threshold()
+
+
 class ExtractiveReader:
     """Answers from retrieved passages by quoting. Without state between questions."""
 
     name = "extractive"
 
-    def __init__(self, scorer: Scorer) -> None:
-        """`scorer` judges sentences."""
+    def __init__(self, scorer: Scorer | None, kinds: bool = True) -> None:
+        """`scorer` judges sentences. Without it, and without regard to the `kinds` of answer, the reader shows what
+        these parts bring; the product has both.
+        """
         self._scorer = scorer
+        self._kinds = kinds
 
     def read(self, question: str, hits: Sequence[PassageHit], snapshot: Snapshot) -> list[Quote]:
         """The quotations that answer, in reading order; none means that the articles do not answer."""
-        candidates = self.candidates(question, hits, snapshot)
-        asked = understand(question)
-        threshold = THRESHOLD_FACTOID if asked.factoid else THRESHOLD_OTHER
-        unknown = sum(1 for name in asked.names if not all(stem in snapshot.lexical for stem in stems(name)))
-        confidence = answerable(candidates, unknown) if candidates else 0.0
-        if not candidates or confidence < threshold:
+        judged = self.judge(question, hits, snapshot)
+        if not judged.answers:
             return []
-        ranked = _rank(candidates, asked, 1.5 if _NOW.search(question) else 1.0)
-        chosen = _choose(ranked, asked, _MARGIN if confidence >= _SURE else _MARGIN_UNSURE)
-        return _arrange(chosen, asked)
+        chosen = _choose(judged.ranked, judged.asked, _MARGIN if judged.confidence >= _SURE else _MARGIN_UNSURE)
+        return _arrange(chosen, judged.asked)
 
-    def candidates(self, question: str, hits: Sequence[PassageHit], snapshot: Snapshot) -> list[Candidate]:
-        """The sentences worth a close look, each scored."""
-        asked = understand(question)
+    def judge(self, question: str, hits: Sequence[PassageHit], snapshot: Snapshot) -> Judgement:
+        """Score the sentences worth a close look, and weigh whether the articles answer at all."""
+        asked = understand(question) if self._kinds else replace(understand(question), kind=Kind.OTHER)
+        candidates = self._candidates(question, asked, hits, snapshot)
+        # Of a question without a word that the articles have, nothing can be known.
+        if not candidates or not any(stem in snapshot.lexical for stem in stems(question)):
+            return Judgement(asked, (), None, 0.0)
+        ranked = _rank(candidates, asked, 1.5 if _NOW.search(question) else 1.0)
+        evidence = _evidence(question, asked, candidates, snapshot)
+        return Judgement(asked, tuple(ranked), evidence, answerability.probability(evidence))
+
+    def _candidates(
+        self, question: str, asked: Asked, hits: Sequence[PassageHit], snapshot: Snapshot
+    ) -> list[Candidate]:
         dates = sorted({day for hit in hits if (day := hit.passage.article.held_on)})
 
         def promise(sentence: SentenceHit) -> float:
@@ -98,50 +126,38 @@ class ExtractiveReader:
             day = sentence.passage.article.held_on
             return sentence.score + (0.15 * dates.index(day) / len(dates) if asked.present and day else 0.0)
 
-        # For a date, an amount or a name: a sentence that has none cannot be the answer.
-        fitting = [
-            sentence
-            for hit in hits
-            for sentence in hit.sentences
-            if not asked.factoid or asked.fits(sentence.text, question)
-        ]
-        sentences = sorted(fitting, key=lambda sentence: -promise(sentence))[:_SCORED]
+        fits = {id(hit): asked.fits(hit.text, question) for found in hits for hit in found.sentences}
+        every = (hit for found in hits for hit in found.sentences)
+        sentences = sorted(every, key=lambda hit: -promise(hit) - _FITS_WEIGHT * fits[id(hit)])[:_SCORED]
         pairs = [(hit.passage.article.title, hit.previous, hit.text) for hit in sentences]
-        logits = self._scorer.scores(question, pairs)
+        logits = self._scorer.scores(question, pairs) if self._scorer else np.zeros(len(pairs))
         weights = {stem: snapshot.lexical.weight(stem) for stem in stems(question)}
         total = sum(weights.values()) or 1.0
         out = []
         for hit, logit in zip(sentences, logits, strict=True):
             context = set(stems(f"{hit.passage.article.title} {hit.previous} {hit.text}"))
             coverage = sum(weight for stem, weight in weights.items() if stem in context) / total
-            out.append(Candidate(hit, float(logit), coverage, asked.fits(hit.text, question)))
+            out.append(Candidate(hit, float(logit), coverage, fits[id(hit)]))
         return out
 
 
-# Logistic regression on two SQuAD 2.0 articles that the scorer has not seen (Steam engine, Islamism): 412 questions
-# with their paragraph in the corpus, the same with it taken out, and 416 that SQuAD marks unanswerable.
-_INTERCEPT, _W_LOGIT, _W_COVERAGE, _W_COSINE, _W_FITS = -3.22, 0.32, 1.86, 2.45, 0.47
-_UNKNOWN_NAME = 2.0  # off the log odds for a name in the question that no article has
-# A question for one date, amount or name sounds the same whether the articles have it or not; other questions, worded
-# otherwise than the text, are the ones that would be refused without need.
-THRESHOLD_FACTOID, THRESHOLD_OTHER = 0.25, 0.08
-
-
-def answerable(candidates: Sequence[Candidate], unknown_names: int = 0) -> float:
-    """The probability, 0 to 1, that the articles answer: from the best candidate's scorer logit, the share of the
-    question's words (by weight) that it covers, its cosine, whether it holds the kind of thing asked for, and the
-    number of names in the question that no article has.
-    """
+def _evidence(question: str, asked: Asked, candidates: Sequence[Candidate], snapshot: Snapshot) -> Evidence:
+    """What speaks for an answer in the best of the candidates, of which there is at least one."""
     best = max(candidates, key=lambda candidate: candidate.score)
-    z = (
-        -_UNKNOWN_NAME * unknown_names
-        + _INTERCEPT
-        + _W_LOGIT * best.logit
-        + _W_COVERAGE * best.coverage
-        + _W_COSINE * best.hit.cosine
-        + _W_FITS * best.fits
+    others = [candidate.logit for candidate in candidates if candidate is not best]
+    hit = best.hit
+    return Evidence(
+        logit=best.logit,
+        runner_up=best.logit - max(others, default=best.logit),
+        coverage=best.coverage,
+        cosine=hit.cosine,
+        fits=float(best.fits),
+        factoid=float(asked.factoid),
+        missing_names=answerability.missing_names(asked, hit.passage),
+        unknown_names=answerability.unknown_names(asked, snapshot),
+        other_time=answerability.other_time(asked, hit.text),
+        missing_unit=answerability.missing_unit(question, f"{hit.passage.article.title} {hit.previous} {hit.text}"),
     )
-    return 1.0 / (1.0 + math.exp(-z))
 
 
 def _rank(candidates: Sequence[Candidate], asked: Asked, urgency: float) -> list[tuple[float, Candidate]]:

@@ -12,7 +12,15 @@ from assistant.passages import Passage
 
 #: Each prompt and the inputs that its two files, `NAME.system.md` and `NAME.user.md`, use together.
 INPUTS = {"answer": {"passages", "question"}, "standalone": {"history", "question"}}
-_MARKER = re.compile(r"\[(?=\s*\d+\s*\])")
+#: Pattern of a citation as a model writes it: "[2]", "[1, 2]", "[Passage 2]", "【2】". Its one group holds the numbers.
+MARKER = r"[\[［【]\s*\^?\s*((?:(?i:passages?)\s*)?\d{1,4}(?:\s*[,;–-]\s*(?:(?i:passages?)\s*)?\d{1,4})*)\s*[\]］】]"
+#: Characters that a model reads and nobody sees, or that turn text round. Joiners stay: some scripts need them.
+HIDDEN = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff0-\ufffb\ufffe\uffff"
+    r"\U000e0000-\U000e0fff\ud800-\udfff]"
+)
+# What is nearly a citation is defused too. Bracketed capitals, as in [INST], are control words of some models.
+_BRACKETED = re.compile(rf"{MARKER}|[\[［【]\s*(/?[A-Z_]{{3,}}|\d[\d\s,;–-]*)\s*[\]］】]")
 
 
 def load_prompt(folder: Path, name: str) -> ChatPromptTemplate:
@@ -42,12 +50,13 @@ def fence(passages: Sequence[Passage]) -> str:
     for number, passage in enumerate(passages, 1):
         article = passage.article
         day = article.held_on.isoformat() if article.held_on else "undated"
-        attributes = f'number="{number}" outlet="{_escape(article.outlet or "unknown")}" as_of="{day}"'
-        title = _escape(article.title)
-        blocks.append(f'<passage {attributes} title="{title}">\n{_escape(passage.text.strip())}\n</passage>')
+        outlet, title = (html.escape(_defused(part)) for part in (article.outlet or "unknown", article.title))
+        attributes = f'number="{number}" outlet="{outlet}" as_of="{day}" title="{title}"'
+        text = html.escape(_defused(passage.text.strip()), quote=False)  # a tag needs no quotes to be none
+        blocks.append(f"<passage {attributes}>\n{text}\n</passage>")
     return "\n\n".join(blocks)
 
 
-def _escape(text: str) -> str:
+def _defused(text: str) -> str:
     # A bracketed number inside an article would read as one of our citations.
-    return html.escape(_MARKER.sub("［", text))
+    return _BRACKETED.sub(lambda match: f"({match[1] or match[2]})", HIDDEN.sub("", text))

@@ -10,10 +10,12 @@ MONTHS = (
     "january february march april may june july august september october november december "
     "jan feb mar apr jun jul aug sep sept oct nov dec"
 ).split()
-_YEAR = re.compile(r"\b(1[89]\d\d|20\d\d)\b")
+YEAR = re.compile(r"\b(1[89]\d\d|20\d\d)\b")
 # Capitalised only: "may" is a verb and "march" a walk.
 _MONTH_NAME = "|".join(sorted((month.capitalize() for month in MONTHS), key=len, reverse=True))
-_NAME = re.compile(r"\b[A-Z][\w’'-]*[^\W_]\b|\b[a-z]+[A-Z]\w*")
+_NAME = re.compile(r"\b[A-Z][\w’'-]*[^\W_](?:\.\d+)?\b|\b[a-z]+[A-Z]\w*")
+# "British" where the article says "UK" is no other name.
+_DEMONYM = re.compile(r"\w+(?:ish|ese|ian|ean|ican)|French|Dutch|German|Greek|Swiss|Israeli|Iraqi", re.I)
 _PRESENT = re.compile(
     r"\b(?:is|are|does|do|has|have|can|may|now|currently|today|still|latest|current|owns?|ties?|holds?|pays?|stands?"
     r"|binds?|remains?|uses?)\b",
@@ -47,7 +49,8 @@ _KINDS = (
     ),
     (
         Kind.PERCENTAGE,
-        r"\bpercent(?:age)?\b|\bper cent\b"
+        r"\b(?:what|which|how (?:many|much|large|big|high)(?: of a)?) (?:\w+ )?(?:percent(?:age)?|per cent)\b"
+        r"|\bpercentage of\b"
         r"|\b(?:what|which|how (?:large|big)(?: a)?) (?:\w+ )?(?:share|stake|part|portion|proportion)\b(?! price)"
         r"|\bhow much of\b.*\b(?:owns?|holds?|comes?)\b",
     ),
@@ -86,16 +89,19 @@ _HOLDS = {
         rf"\b(?:1[89]\d\d|20\d\d)\b|\b(?:{_MONTH_NAME})\b|\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day\b"
     ),
     Kind.PERCENTAGE: re.compile(
-        r"\d\s?%|\bper ?cent\b|\b(?:half|third|quarter|majority|minority|nothing|none)\b", re.I
+        r"\d\s?%|\d[\d.,]* per ?cent\b|\b(?:half|halves|thirds?|quarters?|fifths?|tenths?|equal(?:ly)?|majority"
+        r"|minority|most|all|nothing|none)\b",
+        re.I,
     ),
     Kind.MONEY: re.compile(
-        r"[$€£¥]\s?\d|\d\s?(?:bn|m|million|billion|trillion)\b|\b(?:millions|billions|trillions|dollars|euros|pounds)\b"
+        r"[$€£¥]\s?\d|\d\s?(?:bn|m|million|billion|trillion)\b|\b(?:millions|billions|trillions|dollars|euros|pounds|francs|marks|crowns|yen|yuan)\b"
         r"|\b(?:undisclosed|not (?:been )?disclosed|no (?:amount|sum|figure))\b",
         re.I,
     ),
     Kind.NUMBER: re.compile(
-        r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozen|hundred|thousand|million|billion"
-        r"|trillion|half|quarter)s?\b",
+        r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w+teen|twenty|thirty|forty|fifty"
+        r"|sixty|seventy|eighty|ninety|dozen|hundred|thousand|million|billion|trillion|half|third|quarter|fifth|once|twice"
+        r"|double|single|none|no)s?\b",
         re.I,
     ),
     Kind.PERSON: re.compile(r"\b[A-Z][\w’'-]+ (?:[A-Z]\.? )?(?:de |van |von )?[A-Z][\w’'-]+"),
@@ -110,7 +116,6 @@ _ATTRIBUTES = tuple(
         r"profit|net income|earnings",
         r"loss(?:es)?\b|lost\b|los(?:e|es|ing)\b|deficit",
         r"(?<!at )stake|shares?\b|own(?:s|ed|ership)?\b|h[oe]ld(?:s|ing)?\b|equity|part of\b|portion|interest in",
-        r"price|costs?\b",
     )
 )
 _ROLE = re.compile(
@@ -160,7 +165,7 @@ class Asked:
     def _same_matter(self, sentence: str, question: str) -> bool:
         if self.kind is Kind.PERSON and (role := _ROLE.search(question)):
             return set(stems(role[1])) <= set(stems(sentence))
-        if self.kind in (Kind.MONEY, Kind.PERCENTAGE, Kind.NUMBER):
+        if self.kind is Kind.MONEY:
             wanted = [pattern for pattern in _ATTRIBUTES if pattern.search(question)]
             return not wanted or any(pattern.search(sentence) for pattern in wanted)
         return True
@@ -169,12 +174,14 @@ class Asked:
 def understand(question: str) -> Asked:
     """Read off a question what it asks for."""
     kind = next((kind for kind, pattern in _PATTERNS if pattern.search(question)), Kind.OTHER)
-    years = frozenset(_YEAR.findall(question))
+    years = frozenset(YEAR.findall(question))
     months = frozenset(word.lower()[:3] for word in re.findall(r"\b[A-Z][a-z]+\b", question) if word.lower() in MONTHS)
     present = not years and bool(_PRESENT.search(question)) and not _PAST.search(question)
     # The first word is capitalised whatever it is.
     names = tuple(
-        found.group() for found in _NAME.finditer(question) if found.start() and found.group().lower() not in MONTHS
+        found.group()
+        for found in _NAME.finditer(question)
+        if found.start() and found.group().lower() not in MONTHS and not _DEMONYM.fullmatch(found.group())
     )
     return Asked(kind, years, months, names, present)
 
