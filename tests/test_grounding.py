@@ -5,7 +5,10 @@ from helpers import make_article
 
 from assistant.answer import Verdict
 from assistant.embeddings import LocalEmbeddings
-from assistant.grounding import ground, numbers, verify_quote
+from assistant.grounding import ground, verify_quote
+from assistant.grounding.amounts import amounts
+from assistant.grounding.dates import days
+from assistant.grounding.wording import read
 from assistant.passages import Passage, Span, split_passages
 
 STAKE = (
@@ -29,33 +32,54 @@ PASSAGES = [
 
 
 @pytest.mark.parametrize(
-    ("text", "values"),
+    ("text", "found"),
     [
-        ("$40bn", {40e9}),
-        ("40 billion dollars", {40e9}),
-        ("forty billion", {40e9}),
-        ("Forty-billion", {40e9}),
-        ("$40-billion", {40e9}),
-        ("US$ 40b", {40e9}),
-        ("40,000 million", {40e9}),
-        ("$13.75 billion", {13.75e9}),
-        ("1,234,567.5", {1234567.5}),
-        ("27%", {27.0}),
-        ("27 per cent", {27.0}),
-        ("twenty-seven per cent", {27.0}),
-        ("seven in-house models", {7.0}),
-        ("three hundred people", {300.0}),
-        ("Jan. 2023", {"jan", 2023.0}),
-        ("January 2023", {"jan", 2023.0}),
-        ("3 July 2026", {3.0, "jul", 2026.0}),
-        ("they may march", set()),
-        ("one of them", set()),
-        ("someone often weighed", set()),
-        ("", set()),
+        ("$40bn", [(40e9, "USD")]),
+        ("40 billion dollars", [(40e9, "USD")]),
+        ("€40bn", [(40e9, "EUR")]),
+        ("forty billion", [(40e9, "")]),
+        ("Forty-billion", [(40e9, "")]),
+        ("$40-billion", [(40e9, "USD")]),
+        ("US$ 40b", [(40e9, "USD")]),
+        ("40,000 million", [(40e9, "")]),
+        ("$13.75 billion", [(13.75e9, "USD")]),
+        ("1,234,567.5", [(1234567.5, "")]),
+        ("27%", [(27.0, "%")]),
+        ("27 per cent", [(27.0, "%")]),
+        ("twenty-seven per cent", [(27.0, "%")]),
+        ("seven in-house models", [(7.0, "")]),
+        ("seventeen months", [(17.0, "month")]),
+        ("17 months", [(17.0, "month")]),
+        ("three hundred people", [(300.0, "")]),
+        ("3 July 2026, in 2021, and Jan. 2023", []),
+        ("GPT-4 and MAI-1", []),
+        ("one of them, and the two companies", []),
+        ("someone often weighed", []),
+        ("", []),
     ],
 )
-def test_numbers_are_compared_by_value(text: str, values: set[float | str]) -> None:
-    assert numbers(text) == values
+def test_amounts_are_read_with_their_units(text: str, found: list[tuple[float, str]]) -> None:
+    assert [(amount.value, amount.unit) for amount in amounts(read(text))] == found
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Jan. 2023", [(2023, 1, None)]),
+        ("January 2023", [(2023, 1, None)]),
+        ("3 July 2026", [(2026, 7, 3)]),
+        ("July 3, 2026", [(2026, 7, 3)]),
+        ("2026-07-03", [(2026, 7, 3)]),
+        ("on 3 July", [(None, 7, 3)]),
+        ("in 2021", [(2021, None, None)]),
+        ("July to September 2025", [(2025, 7, None), (2025, 9, None)]),
+        ("the final quarter of 2025", [(2025, 10, None), (2025, 12, None)]),
+        ("they may march", []),
+        ("$2000 and 2,021 people", []),
+    ],
+)
+def test_dates_are_read_whole(text: str, found: list[tuple[int | None, int | None, int | None]]) -> None:
+    assert [day.parts for day in days(read(text))] == found
 
 
 @pytest.mark.parametrize(
@@ -97,6 +121,13 @@ def test_honest_paraphrase_is_supported(text: str, cited: int, local_embeddings:
         "Amazon did not agree to invest $50 billion in OpenAI.",
         "Andy Jassy did name a date.",
         "Amazon agreed to invest $135 billion in OpenAI.",
+        "OpenAI owns roughly 27% of Microsoft.",
+        "Microsoft owns roughly 27% of OpenAI, a stake valued at about €135 billion.",
+        "Microsoft's stake of 27% was valued at about $135 billion in October 2025, and Google bought the rest.",
+        "Microsoft owns roughly 27% of OpenAI, and its staff went on strike in protest.",
+        "Andy Jassy said that the partnership “is not over”.",
+        "OpenAI has delayed its listing until 2027.",
+        "Amazon has not agreed to invest $50 billion in OpenAI.",
         "The weather in Redmond was pleasant all through the autumn.",
         "The the of and.",
         "…",
@@ -113,6 +144,32 @@ def test_a_wrong_citation_is_moved(cited: list[int], local_embeddings: LocalEmbe
     found = ground("Microsoft owns roughly 27% of OpenAI.", cited, PASSAGES, local_embeddings)
     assert found.verdict is Verdict.MISATTRIBUTED
     assert found.passage is PASSAGES[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "source"),
+    [
+        ("They raised $157bn at a valuation of $6.6bn.", "They raised $6.6 billion at a valuation of $157 billion."),
+        ("The deal runs for six months.", "The deal runs for six years."),
+        ("The licence is exclusive.", "The licence is non-exclusive."),
+        ("Reed has bought the pier.", "Reed is to buy the pier, the Post reported."),
+        ("Reed bought the pier.", "Reed bought the pier, according to the Post."),
+        ("Reed paid $5 million.", "Reed paid up to $5 million."),
+        ("The pier was sold for a disclosed sum.", "The pier was sold for an undisclosed sum."),
+        ("It was not unknown.", "It was unknown."),
+        ("The pier closed on 5 May 2024.", "The pier opened on 5 May 2023 and closed on 6 June 2024."),
+    ],
+)
+def test_what_is_turned_is_not_supported(text: str, source: str, local_embeddings: LocalEmbeddings) -> None:
+    passage = passage_of(source + "\n")
+    assert ground(source, [1], [passage], local_embeddings).verdict is Verdict.SUPPORTED
+    assert ground(text, [1], [passage], local_embeddings).verdict is Verdict.UNSUPPORTED
+
+
+def test_the_score_is_higher_for_what_is_supported(local_embeddings: LocalEmbeddings) -> None:
+    texts = ("Microsoft owns roughly 27% of OpenAI.", "Microsoft owns 72% of OpenAI.", "It rained in Oslo.")
+    scores = [ground(text, [1, 2], PASSAGES, local_embeddings).score for text in texts]
+    assert 1 >= scores[0] > scores[1] > scores[2] >= 0
 
 
 def test_a_right_citation_among_wrong_ones_counts(local_embeddings: LocalEmbeddings) -> None:

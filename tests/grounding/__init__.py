@@ -1,0 +1,1 @@
+"""Material for the grounding check: honest paraphrases, and false sentences made from true ones."""
