@@ -151,3 +151,14 @@ def test_what_is_absent_is_skipped_by_name_and_parts_can_be_switched_off(folder:
     assert "Without dense" in said
     assert set(json.loads(out.read_text())) == {"squad2-tiny", "inscit-tiny"}
     assert "no such part" in _run(folder, out, "--without=magic")
+
+
+def test_a_split_of_one_kind_gives_what_can_be_had(folder: Path, tmp_path: Path) -> None:
+    data = json.loads((folder / "squad2-tiny.json").read_text())
+    data["data"][0]["paragraphs"][0]["qas"].pop()
+    (folder / "squad2-tiny.json").write_text(json.dumps(data))
+    out = tmp_path / "found.json"
+    _run(folder, out, "--only=squad2-tiny")
+    found = json.loads(out.read_text())["squad2-tiny"]
+    assert {"top-1", "top-3", "false refusals"} < set(found)
+    assert not {"auroc", "false answers"} & set(found)

@@ -63,7 +63,7 @@ def main(
             if only and path.stem not in only:
                 continue
             found[path.stem] = take(bench, path)
-            if curve and bench.confidences:
+            if curve and len({answerable for answerable, _ in bench.confidences}) == 2:
                 _draw(bench.confidences, path.stem, curve)
                 bench.confidences = []
     if not off and (not only or "story" in only) and _STORY.exists():

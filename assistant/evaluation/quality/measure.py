@@ -154,20 +154,24 @@ def squad2(bench: Workbench, path: Path) -> Figures:
             gold = {key for key, _ in asked.answers}
             others = [hit for hit in hits if hit.passage.article.id not in gold]
             removed.append(reader.judge(asked.question, others, index.snapshot).confidence)
-    labels = [answerable for answerable, _ in bench.confidences]
-    confidences = np.array([confidence for _, confidence in bench.confidences])
-    figures = {f"top-{depth}": mean(values) for depth, values in first.items()}
-    figures["auroc"] = auroc(labels, confidences.tolist())
     present = [confidence for answerable, confidence in bench.confidences if answerable]
-    figures["auroc, answer removed"] = auroc([True] * len(present) + [False] * len(removed), [*present, *removed])
-    figures["false answers"] = mean([said for said, answerable in zip(answered, labels, strict=True) if not answerable])
-    figures["false refusals"] = mean(
-        [not said for said, answerable in zip(answered, labels, strict=True) if answerable]
-    )
-    for share in REFUSED:
+    absent = [confidence for answerable, confidence in bench.confidences if not answerable]
+    said = [answer for answer, (answerable, _) in zip(answered, bench.confidences, strict=True) if not answerable]
+    refused = [not answer for answer, (answerable, _) in zip(answered, bench.confidences, strict=True) if answerable]
+    # A split may have questions of one kind only: then there are the figures that can be had of them.
+    figures: Figures = {}
+    if present:
+        figures |= {f"top-{depth}": mean(values) for depth, values in first.items()}
+    if present and absent:
+        figures["auroc"] = auroc([True] * len(present) + [False] * len(absent), [*present, *absent])
+    if present:
+        figures["auroc, answer removed"] = auroc([True] * len(present) + [False] * len(removed), [*present, *removed])
+        figures["false refusals"] = mean(refused)
+    if absent:
+        figures["false answers"] = mean(said)
+    for share in REFUSED if present and absent else ():
         threshold = float(np.quantile(present, share))
-        others_answered = [confidence >= threshold for answerable, confidence in bench.confidences if not answerable]
-        figures[f"false answers at {share:.0%} refused"] = mean(others_answered)
+        figures[f"false answers at {share:.0%} refused"] = mean([confidence >= threshold for confidence in absent])
     return figures
 
 
@@ -200,7 +204,7 @@ def wice(bench: Workbench, path: Path) -> Figures:
         grounded = ground(claim.text, range(1, len(passages) + 1), passages, bench.embeddings)
         labels.append(claim.label == "supported")
         scores.append(grounded.score)
-    return {"auroc": auroc(labels, scores)}
+    return {"auroc": auroc(labels, scores)} if len(set(labels)) == 2 else {}
 
 
 def _articles(hits: Sequence[PassageHit]) -> list[str]:

@@ -48,6 +48,7 @@ def scifact(folder: Path) -> tuple[list[Article], list[Asked]]:
     asked = [
         Asked(item["text"], frozenset(str(key) for key in item["relevant"]))
         for item in _lines(folder / "queries.jsonl")
+        if item["relevant"]
     ]
     return articles, asked
 
@@ -77,9 +78,11 @@ def trecqa(path: Path) -> tuple[list[Article], list[Asked]]:
     for item in _json(path):
         sentences = [*item["positives"], *item["negatives"]]
         ids = [f"{item['id']}/{number}" for number in range(len(sentences))]
-        articles += [_article(key, "", text, topics=(item["id"],)) for key, text in zip(ids, sentences, strict=True)]
+        articles += [
+            _article(key, "", text, topics=(str(item["id"]),)) for key, text in zip(ids, sentences, strict=True)
+        ]
         if item["positives"] and item["negatives"]:
-            questions.append(Asked(item["question"], frozenset(ids[: len(item["positives"])]), pool=item["id"]))
+            questions.append(Asked(item["question"], frozenset(ids[: len(item["positives"])]), pool=str(item["id"])))
     return articles, questions
 
 
