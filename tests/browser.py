@@ -92,9 +92,9 @@ def real_server(data_dir: Path, log: Path) -> Iterator[str]:
 
 
 @contextmanager
-def served(app: FastAPI) -> Iterator[str]:
+def served(app: FastAPI, log_level: str = "error") -> Iterator[str]:
     """An application served from a thread of this process; gives its address."""
-    server = uvicorn.Server(uvicorn.Config(app, port=free_port(), log_level="error", timeout_graceful_shutdown=1))
+    server = uvicorn.Server(uvicorn.Config(app, port=free_port(), log_level=log_level, timeout_graceful_shutdown=1))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:

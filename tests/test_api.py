@@ -2,15 +2,13 @@
 
 import json
 import re
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
+from browser import served
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from helpers import ROOT, write_article
@@ -52,17 +50,11 @@ def chain(
 
 @pytest.fixture(scope="module")
 def client(chain: AnswerChain) -> Iterator[httpx.Client]:
-    config = uvicorn.Config(create_app(chain), host="127.0.0.1", port=0, log_level="warning")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, trust_env=False) as made:
+    with (
+        served(create_app(chain), log_level="warning") as url,
+        httpx.Client(base_url=url, timeout=30, trust_env=False) as made,
+    ):
         yield made
-    server.should_exit = True
-    thread.join(10)
 
 
 def events(body: str) -> list[tuple[str, Any]]:

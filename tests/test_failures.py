@@ -4,7 +4,6 @@ import json
 import logging
 import random
 import re
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
+from browser import served
 from helpers import ROOT, write_article
 from openai_server import OpenAIServer, Reply
 
@@ -59,16 +58,11 @@ def client(
     chain = AnswerChain(settings, Index(settings, local_embeddings), scorer, reader)
     chain.sync()
     chain.warm()
-    server = uvicorn.Server(uvicorn.Config(create_app(chain), host="127.0.0.1", port=0, log_level="debug"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False) as made:
+    with (
+        served(create_app(chain), log_level="debug") as url,
+        httpx.Client(base_url=url, timeout=60, trust_env=False) as made,
+    ):
         yield made
-    server.should_exit = True
-    thread.join(10)
     chain.index.close()
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from assistant.lexical import stems
 from assistant.passages import Passage
-from assistant.reading.question import MONTHS, YEAR, Asked
+from assistant.reading.question import YEAR, Asked, months_in
 from assistant.snapshot import Snapshot
 
 _HOW_MANY = re.compile(
@@ -57,7 +57,7 @@ def unknown_names(asked: Asked, snapshot: Snapshot) -> float:
 
 def other_time(asked: Asked, sentence: str) -> float:
     """1 where the question names a year or month and the sentence only others."""
-    years, months = set(YEAR.findall(sentence)), _months(sentence)
+    years, months = set(YEAR.findall(sentence)), months_in(sentence)
     other_year = asked.years and years and not asked.years & years
     other_month = asked.months and months and not asked.months & months
     return float(bool(other_year or other_month))
@@ -68,10 +68,6 @@ def missing_unit(question: str, context: str) -> float:
     match = _HOW_MANY.search(question)
     counted = [stem for word in match.groups() if word for stem in stems(word)] if match else []
     return float(bool(counted) and not set(counted) & set(stems(context)))
-
-
-def _months(text: str) -> set[str]:
-    return {word.lower()[:3] for word in re.findall(r"\b[A-Z][a-z]+\b", text) if word.lower() in MONTHS}
 
 
 @cache

@@ -108,9 +108,10 @@ class ExtractiveReader:
     def judge(self, question: str, hits: Sequence[PassageHit], snapshot: Snapshot) -> Judgement:
         """Score the sentences worth a close look, and weigh whether the articles answer at all."""
         asked = understand(question) if self._kinds else replace(understand(question), kind=Kind.OTHER)
-        candidates = self._candidates(question, asked, hits, snapshot)
         # Of a question without a word that the articles have, nothing can be known.
-        if not candidates or not any(stem in snapshot.lexical for stem in stems(question)):
+        known = any(stem in snapshot.lexical for stem in stems(question))
+        candidates = self._candidates(question, asked, hits, snapshot) if known else []
+        if not candidates:
             return Judgement(asked, (), None, 0.0)
         ranked = _rank(candidates, asked, 1.5 if _NOW.search(question) else 1.0)
         evidence = _evidence(question, asked, candidates, snapshot)
@@ -126,18 +127,17 @@ class ExtractiveReader:
             day = sentence.passage.article.held_on
             return sentence.score + (0.15 * dates.index(day) / len(dates) if asked.present and day else 0.0)
 
-        fits = {id(hit): asked.fits(hit.text, question) for found in hits for hit in found.sentences}
-        every = (hit for found in hits for hit in found.sentences)
-        sentences = sorted(every, key=lambda hit: -promise(hit) - _FITS_WEIGHT * fits[id(hit)])[:_SCORED]
-        pairs = [(hit.passage.article.title, hit.previous, hit.text) for hit in sentences]
+        every = [(hit, asked.fits(hit.text, question)) for found in hits for hit in found.sentences]
+        sentences = sorted(every, key=lambda pair: -promise(pair[0]) - _FITS_WEIGHT * pair[1])[:_SCORED]
+        pairs = [(hit.passage.article.title, hit.previous, hit.text) for hit, _ in sentences]
         logits = self._scorer.scores(question, pairs) if self._scorer else np.zeros(len(pairs))
         weights = {stem: snapshot.lexical.weight(stem) for stem in stems(question)}
         total = sum(weights.values()) or 1.0
         out = []
-        for hit, logit in zip(sentences, logits, strict=True):
+        for (hit, fits), logit in zip(sentences, logits, strict=True):
             context = set(stems(f"{hit.passage.article.title} {hit.previous} {hit.text}"))
             coverage = sum(weight for stem, weight in weights.items() if stem in context) / total
-            out.append(Candidate(hit, float(logit), coverage, fits[id(hit)]))
+            out.append(Candidate(hit, float(logit), coverage, fits))
         return out
 
 

@@ -171,11 +171,16 @@ class Asked:
         return True
 
 
+def months_in(text: str) -> frozenset[str]:
+    """The months that a text names, by their first three letters, lower case."""
+    return frozenset(word.lower()[:3] for word in re.findall(r"\b[A-Z][a-z]+\b", text) if word.lower() in MONTHS)
+
+
 def understand(question: str) -> Asked:
     """Read off a question what it asks for."""
     kind = next((kind for kind, pattern in _PATTERNS if pattern.search(question)), Kind.OTHER)
     years = frozenset(YEAR.findall(question))
-    months = frozenset(word.lower()[:3] for word in re.findall(r"\b[A-Z][a-z]+\b", question) if word.lower() in MONTHS)
+    months = months_in(question)
     present = not years and bool(_PRESENT.search(question)) and not _PAST.search(question)
     # The first word is capitalised whatever it is.
     names = tuple(

@@ -11,6 +11,7 @@ import numpy as np
 
 from assistant.embeddings import LocalEmbeddings
 from assistant.evaluation.scorer_training.data import (
+    HELD_OUT,
     HELD_OUT_STORIES,
     Example,
     Paragraph,
@@ -23,9 +24,6 @@ from assistant.evaluation.scorer_training.data import (
 from assistant.evaluation.scorer_training.epochs import Epochs
 from assistant.evaluation.scorer_training.measuring import Bench, answer_selection, lines
 from assistant.reading.scorer import Scorer
-
-#: Articles of SQuAD, and of XQuAD for the written questions, that are measured on and never trained on.
-HELD_OUT = ("Steam_engine", "Islamism", "Kenya", "Oxygen", "Pharmacy")
 
 
 class Report:

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
 
 from assistant.embeddings import LocalEmbeddings
+from assistant.evaluation.quality.figures import average_precision, reciprocal_rank
 from assistant.evaluation.scorer_training.data import Example, Paragraph
 from assistant.lexical import LexicalIndex, stems
 from assistant.reading.scorer import Scorer
@@ -123,14 +125,13 @@ def answer_selection(path: Path, scorer: Scorer, embeddings: LocalEmbeddings) ->
 
 def auroc(scores: Scores, right: NDArray[np.bool_]) -> float:
     """The chance that a right one scores above a wrong one; ties count half."""
-    above = scores[right][:, None] - scores[~right][None]
-    return float((above > 0).mean() + (above == 0).mean() / 2)
+    return float(roc_auc_score(right, scores))
 
 
 def _ranks(scores: Scores, right: NDArray[np.bool_]) -> tuple[float, float]:
     """Average precision and reciprocal rank; a tie counts against the scores."""
-    places = np.flatnonzero(right[np.lexsort((right, -scores))]) + 1
-    return float(np.mean(np.arange(1, len(places) + 1) / places)), float(1 / places[0])
+    relevant = right[np.lexsort((right, -scores))].tolist()
+    return average_precision(relevant, sum(relevant)), reciprocal_rank(relevant)
 
 
 def _search(questions: Sequence[str], texts: Sequence[str], embeddings: LocalEmbeddings) -> dict[str, Scores]:
