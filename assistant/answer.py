@@ -99,6 +99,17 @@ class Usage(Frozen):
     output_tokens: int = Field(ge=0)
 
 
+class Found(Frozen):
+    """A passage that the search found for a question, and what became of it."""
+
+    article_id: str
+    title: str
+    start: int = Field(ge=0, description="Offset of the passage in the article's text, in characters")
+    end: int
+    score: float = Field(description="By the search; comparable within one answer")
+    read: bool = Field(description="Whether the reader looked at it: only the best ones are read")
+
+
 class Answer(Frozen):
     """The answer to one question, the same on every surface."""
 
@@ -109,6 +120,11 @@ class Answer(Frozen):
     standalone_question: str
     reader: str = Field(description="`extractive` or the name of the chat model")
     notice: str | None = Field(None, description="What the reader should know of how the answer came about")
+    withheld: int = Field(0, ge=0, description="Sentences of the chat model that the articles do not support")
+    confidence: float | None = Field(
+        None, ge=0, le=1, description="How likely the articles answer, as the quoting reader judges; else None"
+    )
+    found: tuple[Found, ...] = Field((), description="The passages that were found, best first")
     usage: Usage | None = Field(None, description="None where no chat model was asked, or it did not say")
     timings_ms: dict[str, float] = Field(default_factory=dict)
     id: str = Field(default_factory=lambda: uuid4().hex)

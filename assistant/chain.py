@@ -12,7 +12,7 @@ from uuid import uuid4
 from langchain_core.runnables import Runnable, RunnableConfig
 from pydantic import Field
 
-from assistant.answer import Answer, AnswerSentence, Citation, Copy, Frozen, Outcome, Turn, Verdict
+from assistant.answer import Answer, AnswerSentence, Citation, Copy, Found, Frozen, Outcome, Turn, Verdict
 from assistant.articles import Article, load_corpus
 from assistant.embeddings import load_embeddings
 from assistant.errors import CorpusError, ProviderError, QuestionError
@@ -64,6 +64,9 @@ class _Run:
     hits: Sequence[PassageHit] = ()
     standalone: str = ""
     reader: str = "extractive"
+    read: list[Passage] = field(default_factory=list)
+    confidence: float | None = None
+    withheld: int = 0
     notices: list[str] = field(default_factory=list)
     timings: dict[str, float] = field(default_factory=dict)
     id: str = field(default_factory=lambda: uuid4().hex)
@@ -200,7 +203,11 @@ class AnswerChain(Runnable[Any, Answer]):
                 hits = self._retriever.search(question, run.snapshot, run.asked.filters)
             run.hits = [*run.hits, *hits]
         with run.timed("reading"):
-            quotes = self._quoting.read(question, hits, run.snapshot)
+            judged = self._quoting.judge(question, hits, run.snapshot)
+            quotes = self._quoting.quotes(judged)
+        run.read += [candidate.hit.passage for _, candidate in judged.ranked]
+        # Of several parts the least sure one counts.
+        run.confidence = min(judged.confidence, 1.0 if run.confidence is None else run.confidence)
         with run.timed("grounding"):
             return [
                 _Sentence(quote.text, [(quote.passage, quote.span)], verdict, quote.lead)
@@ -210,6 +217,7 @@ class AnswerChain(Runnable[Any, Answer]):
 
     def _by_chat(self, run: _Run, chat: ChatReader) -> Iterator[Answer]:
         passages = chat.fitting(run.standalone, [hit.passage for hit in run.hits[:_CHAT_PASSAGES]])
+        run.read += passages
         checked: dict[Written, _Sentence | None] = {}
         written: list[Written] = []
         start = time.perf_counter()
@@ -223,16 +231,16 @@ class AnswerChain(Runnable[Any, Answer]):
         spent = (time.perf_counter() - start) * 1000
         run.timings["reading"] = round(spent - run.timings.get("grounding", 0.0), 2)
         kept = [found for sentence in written if (found := checked[sentence])]
-        withheld = len(written) - len(kept)
+        run.withheld = len(written) - len(kept)
         if not written:
             yield _declined(run)
         elif not kept:
             run.notices.append(f"Fell back to quoting, because the articles support nothing of what {chat.name} wrote.")
             run.reader = self._quoting.name
             yield self._by_quoting(run)
-        elif withheld:
-            were = "sentence was" if withheld == 1 else "sentences were"
-            run.notices.append(f"{withheld} {were} withheld, because the articles do not support what was said.")
+        elif run.withheld:
+            were = "sentence was" if run.withheld == 1 else "sentences were"
+            run.notices.append(f"{run.withheld} {were} withheld, because the articles do not support what was said.")
             yield _compose(run, kept, Outcome.PARTIAL)
         else:
             yield _compose(run, kept, Outcome.ANSWERED)
@@ -290,9 +298,28 @@ def _answer(
         standalone_question=run.standalone,
         reader=run.reader,
         notice=" ".join(run.notices) or None,
+        withheld=run.withheld,
+        confidence=run.confidence,
+        found=_found(run),
         usage=run.allowance.usage,
         timings_ms=dict(run.timings),
         id=run.id,
+    )
+
+
+def _found(run: _Run) -> tuple[Found, ...]:
+    hits = {hit.passage.id: hit for hit in reversed(run.hits)}.values()
+    read = {passage.id for passage in run.read}
+    return tuple(
+        Found(
+            article_id=hit.passage.article.id,
+            title=hit.passage.article.title,
+            start=hit.passage.start,
+            end=hit.passage.end,
+            score=round(hit.score, 4),
+            read=hit.passage.id in read,
+        )
+        for hit in sorted(hits, key=lambda hit: -hit.score)
     )
 
 

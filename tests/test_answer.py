@@ -99,6 +99,6 @@ def test_nothing_can_be_changed_or_added() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         answer().answer = "Something else."  # type: ignore[misc]
     with pytest.raises(ValidationError, match=r"[Ee]xtra"):
-        answer(confidence=0.9)
+        answer(mood="fine")
     with pytest.raises(ValidationError, match=r"[Ee]xtra"):
         Turn.model_validate({"question": "Who?", "answer": "Nobody.", "role": "user"})

@@ -25,7 +25,8 @@ from assistant.settings import Settings
 
 ASK = {"question": "How high is the tower of Tarn?"}
 ANSWER_FIELDS = {
-    "answer", "outcome", "sentences", "citations", "standalone_question", "reader", "usage", "timings_ms", "id"
+    "answer", "outcome", "sentences", "citations", "standalone_question", "reader", "usage", "timings_ms", "id",
+    "withheld", "confidence", "found",
 }  # fmt: skip
 CITATION_FIELDS = {
     "number", "article_id", "title", "outlet", "url", "published", "as_of", "quote", "start", "end", "passage", "copies"

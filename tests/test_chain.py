@@ -71,6 +71,28 @@ def comparable(answer: Answer) -> dict[str, object]:
     return answer.model_dump(exclude={"id", "timings_ms"})
 
 
+def test_an_answer_says_what_was_found_and_read(story: AnswerChain) -> None:
+    answer = story.invoke(TIES)
+    articles = story.index.snapshot.articles
+    assert [found.score for found in answer.found] == sorted((found.score for found in answer.found), reverse=True)
+    places = {(found.article_id, found.start, found.end) for found in answer.found}
+    assert len(places) == len(answer.found) == 12
+    assert all(0 <= start < end <= len(articles[name].text) for name, start, end in places)
+    for citation in answer.citations:
+        (passage,) = [
+            found
+            for found in answer.found
+            if found.article_id == citation.article_id and found.start <= citation.start < found.end
+        ]
+        assert passage.read
+    assert not all(found.read for found in answer.found)
+    assert answer.withheld == 0
+    assert answer.confidence is not None
+    refused = story.invoke("What does a kilogram of saffron cost in Isfahan?")
+    assert refused.confidence is not None
+    assert refused.confidence < answer.confidence
+
+
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_every_citation_is_exact_and_every_marker_has_one(question: str, story: AnswerChain) -> None:
     answer = story.invoke(question)

@@ -99,7 +99,10 @@ class ExtractiveReader:
 
     def read(self, question: str, hits: Sequence[PassageHit], snapshot: Snapshot) -> list[Quote]:
         """The quotations that answer, in reading order; none means that the articles do not answer."""
-        judged = self.judge(question, hits, snapshot)
+        return self.quotes(self.judge(question, hits, snapshot))
+
+    def quotes(self, judged: Judgement) -> list[Quote]:
+        """The quotations that answer by this judgement, in reading order; see `read`."""
         if not judged.answers:
             return []
         chosen = _choose(judged.ranked, judged.asked, _MARGIN if judged.confidence >= _SURE else _MARGIN_UNSURE)
