@@ -247,9 +247,9 @@ class AnswerChain(Runnable[Any, Answer]):
 
     def _check(self, sentence: Written, passages: Sequence[Passage]) -> _Sentence | None:
         found = ground(sentence.text, sentence.cited, passages, self.index.embeddings)
-        if found.passage is None or found.span is None:
+        if found.verdict is Verdict.UNSUPPORTED:
             return None
-        return _Sentence(sentence.text, [(found.passage, found.span)], found.verdict)
+        return _Sentence(sentence.text, list(found.quotes), found.verdict)
 
 
 def _compose(run: _Run, sentences: Sequence[_Sentence], outcome: Outcome) -> Answer:

@@ -99,9 +99,9 @@ def test_dates_are_read_whole(text: str, found: list[tuple[int | None, int | Non
 def test_honest_paraphrase_is_supported(text: str, cited: int, local_embeddings: LocalEmbeddings) -> None:
     found = ground(text, [cited], PASSAGES, local_embeddings)
     assert found.verdict is Verdict.SUPPORTED
-    assert found.passage is PASSAGES[cited - 1]
-    assert found.span is not None
-    assert verify_quote(found.passage, found.span) is Verdict.SUPPORTED
+    ((passage, span),) = found.quotes
+    assert passage is PASSAGES[cited - 1]
+    assert verify_quote(passage, span) is Verdict.SUPPORTED
 
 
 @pytest.mark.parametrize(
@@ -135,15 +135,41 @@ def test_honest_paraphrase_is_supported(text: str, cited: int, local_embeddings:
 )
 @pytest.mark.parametrize("cited", [[1], [2], [1, 2], []])
 def test_what_was_changed_is_not_supported(text: str, cited: list[int], local_embeddings: LocalEmbeddings) -> None:
-    found = ground(text, cited, PASSAGES, local_embeddings)
-    assert (found.verdict, found.passage, found.span) == (Verdict.UNSUPPORTED, None, None)
+    assert ground(text, cited, PASSAGES, local_embeddings).verdict is Verdict.UNSUPPORTED
 
 
 @pytest.mark.parametrize("cited", [[2], [], [0], [-1], [3], [99, 2]])
 def test_a_wrong_citation_is_moved(cited: list[int], local_embeddings: LocalEmbeddings) -> None:
     found = ground("Microsoft owns roughly 27% of OpenAI.", cited, PASSAGES, local_embeddings)
     assert found.verdict is Verdict.MISATTRIBUTED
-    assert found.passage is PASSAGES[0]
+    assert [passage for passage, _ in found.quotes] == [PASSAGES[0]]
+
+
+@pytest.mark.parametrize("cited", [[1, 2], [2, 99, 1]])
+def test_a_sentence_may_rest_on_two_passages(cited: list[int], local_embeddings: LocalEmbeddings) -> None:
+    text = "Microsoft owns roughly 27% of OpenAI, and Amazon agreed to invest $50 billion in it."
+    found = ground(text, cited, PASSAGES, local_embeddings)
+    assert found.verdict is Verdict.SUPPORTED
+    assert {passage.id for passage, _ in found.quotes} == {passage.id for passage in PASSAGES[:2]}
+    assert all(verify_quote(passage, span) is Verdict.SUPPORTED for passage, span in found.quotes)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Microsoft owns roughly 27% of OpenAI, and Amazon agreed to invest $135 billion in it.",
+        "Amazon owns roughly 27% of OpenAI, and Microsoft agreed to invest $50 billion in it.",
+        "Microsoft owns roughly 27% of OpenAI, and Amazon agreed to invest $50 billion in Anthropic.",
+        "Microsoft owns roughly 27% of OpenAI, and Amazon did not agree to invest $50 billion in it.",
+    ],
+)
+def test_two_passages_do_not_support_what_neither_says(text: str, local_embeddings: LocalEmbeddings) -> None:
+    assert ground(text, [1, 2], PASSAGES, local_embeddings).verdict is Verdict.UNSUPPORTED
+
+
+def test_what_two_passages_say_must_be_cited_of_both(local_embeddings: LocalEmbeddings) -> None:
+    text = "Microsoft owns roughly 27% of OpenAI, and Amazon agreed to invest $50 billion in it."
+    assert ground(text, [1], PASSAGES, local_embeddings).verdict is Verdict.UNSUPPORTED
 
 
 @pytest.mark.parametrize(
@@ -179,17 +205,17 @@ def test_a_right_citation_among_wrong_ones_counts(local_embeddings: LocalEmbeddi
 
 def test_the_quote_is_no_longer_than_it_must_be(local_embeddings: LocalEmbeddings) -> None:
     found = ground("Azure is no longer the exclusive cloud of OpenAI.", [1], PASSAGES, local_embeddings)
-    assert found.span is not None
-    assert found.span.of(STAKE) == "Azure is no longer the exclusive cloud of OpenAI."
+    ((_, span),) = found.quotes
+    assert span.of(STAKE) == "Azure is no longer the exclusive cloud of OpenAI."
     both = ground(
         "Azure is no longer the exclusive cloud of OpenAI, and OpenAI may delay its listing until 2027.",
         [1],
         PASSAGES,
         local_embeddings,
     )
-    assert both.span is not None
-    assert both.span.of(STAKE).startswith("Azure is no longer")
-    assert both.span.of(STAKE).endswith("New York Times.")
+    ((_, span),) = both.quotes
+    assert span.of(STAKE).startswith("Azure is no longer")
+    assert span.of(STAKE).endswith("New York Times.")
 
 
 def test_nothing_supports_without_passages(local_embeddings: LocalEmbeddings) -> None:

@@ -23,6 +23,7 @@ LOSS = _any(
     r"secret|withheld|withhold\w*|impossible|contrary|misleading|only|private|outside|ended|ends|lost|expired|left",
     r"leav(?:es|ing)|quit|(?:gave|gives?|given|giving) up|resign\w*|depart\w*|dropp?(?:ed|s)?|against|withdr[ae]w\w*",
     r"separate\w*|differ\w*|independent(?:ly)?|unlike|falls? away|lapsed?|as (?:it|they) (?:is|are|was|were)",
+    r"scrap\w*|cancel\w*|halt\w*|shelv\w*|call(?:ed|s|ing)? off|walk(?:ed|s|ing)? away|terminat\w*|revok\w*",
     r"\w+-free|rid|limit(?:ed|s)|absent|missing|short of|free of|anything but",
 )
 #: Among these, what often denies nothing.
@@ -77,7 +78,7 @@ _SOURCE = (
 HEARSAY = re.compile(
     r"\b(?:[Rr]eportedly|[Aa]llegedly|alleged|rumou?red|(?:has|have) been reported|as reported|[Tt]he reported"
     r"|(?:is|are|was|were|been|be) (?:said|reported|believed|thought|understood) to|if (?:the )?press)\b"
-    r"|'s reported (?=[a-z])|[Pp]ress (?:accounts|figures|reports)"
+    r"|'s reported (?=[a-z])|\bknown to (?:have|be)\b|[Pp]ress (?:accounts|figures|reports)"
     rf"|\b[Aa]ccording to (?:\w+ )?(?:the |The |one |an? )?{_SOURCE}"
     r"|\b[Bb]y (?:that|this|one|some) (?:account|report)|, by (?:reports|accounts)\b|article's account"
     rf"|\b{_PRESS} (?:also )?(?:reported|reports|said|says|wrote|put|printed|has it)\b"
@@ -87,5 +88,5 @@ HEARSAY = re.compile(
 HEARSAY_SAID = _any(
     r"reportedly|report\w*|according|said|says|account\w*|wrote|written|press (?:figures?|accounts?|reports?)|alleg\w*",
     r"rumou?r\w*|claim\w*|credit\w*|tells|told|estimate\w*|quoted|apparently|supposedly|believed|article|piece|warns?",
-    r"reads|cites?|argues?|may|might|confirm\w*|verif\w*",
+    r"reads|cites?|argues?|may|might|confirm\w*|verif\w*|as far as (?:is|we|anyone)",
 )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 
-from assistant.grounding.wording import Reading, around, changed_places
+from assistant.grounding.wording import Around, Reading, changed_places
 from assistant.reading.question import MONTHS
 
 _MONTH = "|".join(sorted((month.capitalize() for month in MONTHS), key=len, reverse=True))
@@ -25,7 +25,8 @@ DATE = re.compile(
 )
 _QUARTERS = {"first": 1, "second": 2, "third": 3, "fourth": 4, "final": 4, "last": 4}
 _HELD = re.compile(r"\b(?:[Aa]s of|[Aa]s at|article of|report of|dated)\s(?:the )?$")
-_MARGIN = 0.35
+_MARGIN = 0.9
+_NAME_WEIGHT = 0.3
 
 
 @dataclass(frozen=True)
@@ -99,10 +100,26 @@ def days_fit(said: Reading, there: Reading, held_on: date | None) -> bool:
     names = {day: _name(day, have, year) for day in (*mine, *have)}
     mine = tuple(day for day in mine if sum(day.start == other.start for other in mine) == 1)  # no quarters
     return not changed_places(
-        [(names[day], around(said, day.start, day.end)) for day in mine],
-        [(names[day], around(there, day.start, day.end)) for day in have],
+        [(names[day], _told_of(said, day)) for day in mine],
+        [(names[day], _told_of(there, day)) for day in have],
         _MARGIN,
     )
+
+
+def _told_of(reading: Reading, day: Day) -> Around:
+    """The words of the clause that a date is in, wherever in it the date stands; names count for less."""
+    start, end = reading.clause_at(day.start)
+    words = _words_of(reading, start, end)
+    return words or _words_of(reading, *reading.clause_at(end))  # "In May 2020, …"
+
+
+def _words_of(reading: Reading, start: int, end: int) -> Around:
+    dated = {place for day in days(reading) for place in range(day.start, day.end)}
+    return {
+        (0, token.stem): 1.0 if token.text.islower() else _NAME_WEIGHT
+        for token in reading.within(start, end)
+        if token.heavy and token.start not in dated
+    }
 
 
 def _name(day: Day, have: tuple[Day, ...], year: int | None) -> str:

@@ -3,6 +3,7 @@
 from difflib import SequenceMatcher
 
 from assistant.grounding.dates import DATE
+from assistant.grounding.names import may_be_word
 from assistant.grounding.wording import Reading, Token
 
 _NEARLY = 0.6  # share of the shorter one's words that both have in order
@@ -37,7 +38,7 @@ def _fixed(reading: Reading, tokens: tuple[Token, ...]) -> set[str]:
         _key(token)
         for token in tokens
         if (not token.text.islower() or token.text[0].isdigit())
-        and token.start
+        and (token.start or not may_be_word(token.text.casefold()))
         and token.stem
         and not any(start <= token.start < end for start, end in dates)
     }

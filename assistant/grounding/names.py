@@ -21,7 +21,7 @@ _STARTERS = (
         officially finally originally eventually ultimately subsequently consequently accordingly similarly separately
         overall instead later earlier then today now still yet despite besides moreover furthermore thus therefore hence
         nevertheless nonetheless even among amid given following unlike like per since until upon within without through
-        throughout towards across against along alongside several many much less least every another others neither
+        throughout towards across against along alongside several many much all less least every another others neither
         either none nobody nothing everyone people critics analysts investors observers experts reports sources shares
         officials executives companies media news yes no not thanks having being once where whether""".split()
     )
@@ -57,7 +57,7 @@ def names_fit(said: Reading, there: Reading, context: str, whole: str = "") -> b
     have = re.sub(r"'s\b", "", f"{there.text}\n{context}").casefold()
     initials = _initials(there.text)
     for place, name in _names(said):
-        if place == 0 and (name in _STARTERS or name in STOP_WORDS or _COMMON.search(name) or _is_word(name, whole)):
+        if place == 0 and (may_be_word(name) or _is_word(name, whole)):
             continue
         if name in initials or all(
             re.search(rf"(?<!\w){re.escape(part)}s?(?!\w)", have) for part in _parts(name, have)
@@ -66,6 +66,11 @@ def names_fit(said: Reading, there: Reading, context: str, whole: str = "") -> b
         return False
     mine, others = _roles(said), _roles(there)
     return not changed_places(mine, others, _MARGIN, paired=True, together=_together(said))
+
+
+def may_be_word(name: str) -> bool:
+    """Whether what begins a sentence may be written small elsewhere."""
+    return name in _STARTERS or name in STOP_WORDS or _COMMON.search(name) is not None
 
 
 def speakers_fit(said: Reading, there: Reading) -> bool:
@@ -140,6 +145,8 @@ def _roles(reading: Reading) -> tuple[tuple[str, Around], ...]:
             word = before[-2].text.casefold() if word == "the" and len(before) > 1 else word
             if word in _PREPOSITIONS:
                 context[(-1, f"={word}")] = 0.5
+        if len(before) > 1 and before[-1].text == "by" and before[-2].heavy:  # an offer by somebody is his offer
+            context[(1, f"'s {before[-2].stem}")] = 1.0
         if after and after[0].text == "'s":
             context[(1, "='s")] = 0.5
             if len(after) > 1:

@@ -13,7 +13,8 @@ _ATTRIBUTED = 0.2  # the same for a sentence that somebody reports
 _BEFORE = 50  # characters in which a hedge comes before what it hedges
 _HEDGED = 60  # characters behind a hedge in which stands what it hedges
 _BOUND = re.compile(
-    r"[,;:()–—]\s|\b(?:but|while|though|although|because|and (?:had|has|have|is|was|were|will))\b|[.!?](?:\s|$)"
+    r"[,;:()–—]\s|[.!?](?:\s|$)"
+    r"|\b(?:but|while|though|although|because|and (?:\w+ )?(?:had|has|have|is|was|were|will))\b"
 )
 _AFTERTHOUGHT = re.compile(r", (?:as )?(?:the )?(?:\w+ )?$", re.I)
 _SENTENCE = re.compile(r"[.!?](?:\s|$)")
@@ -47,6 +48,8 @@ def turned_round(said: Reading, there: Reading) -> bool:
         return True
     # "Without" may have a word of its own there: without dissent, unanimously.
     if not others and any(not said.text.casefold().startswith("without", denial.start) for denial in strict):
+        return True
+    if _freed(there) & (_losses(said) - _freed(said)):
         return True
     if any(stem in _deniable(said) - denied_here for stem in _undone(there) - _undone(said)):
         return True
@@ -111,7 +114,9 @@ def _left_out(said: Reading, there: Reading, place: int, enough: re.Pattern[str]
     """Whether `said` has the very words that a hedge at `place` hedges, and no hedge before them."""
     end = min(place + _HEDGED, there.clause_at(place)[1])
     hedged = [token.stem for token in there.within(place, end) if token.heavy and _counts(token)][:2]
-    if not hedged or not set(hedged) <= said.heavy:
+    if not hedged:  # talks with somebody
+        hedged = [token.stem for token in there.within(place, end) if token.stem and token.text[0].isupper()][:1]
+    if not hedged or not set(hedged) <= said.stems:
         return False
     return not any(_before(said, token.start, enough) for token in said.tokens if token.stem == hedged[0])
 
@@ -133,6 +138,18 @@ def _tells(said: Reading, there: Reading, place: int) -> bool:
 def _has(said: Reading, there: Reading, start: int, end: int, share: float) -> bool:
     heavy = {token.stem for token in there.within(start, end) if token.heavy and not token.text[0].isupper()}
     return bool(heavy) and len(heavy & said.stems) >= share * len(heavy)
+
+
+@lru_cache(maxsize=4096)
+def _freed(reading: Reading) -> frozenset[str]:
+    """The words of loss that are denied: "left" in "has not left"."""
+    found = re.finditer(rf"(?:{cues.DENIAL.pattern})\s?(?:\w+\s){{0,1}}?({cues.LOSS.pattern})", reading.text, re.I)
+    return frozenset(match[1].casefold() for match in found)
+
+
+@lru_cache(maxsize=4096)
+def _losses(reading: Reading) -> frozenset[str]:
+    return frozenset(match.group().casefold() for match in cues.LOSS.finditer(reading.text))
 
 
 def _nearest(denial: _Denied, other: Reading) -> str | None:
@@ -159,6 +176,8 @@ def _denials(reading: Reading) -> tuple[_Denied, ...]:
             if cue.endswith("-free"):
                 scope = stems(cue.removesuffix("-free"))
             clause = reading.clause_at(found.start())[0]
+            if strict and not scope:  # "and Apple did not": what the clause before tells
+                clause = reading.clause_at(max(clause - 1, 0))[0]
             before = [token.stem for token in reading.within(clause, found.start()) if token.stem and _counts(token)]
             firm = strict or cue not in cues.VAGUE
             out.append(_Denied(found.start(), strict, firm, tuple(scope), tuple(before[-3:] if strict else ())))
@@ -178,7 +197,7 @@ def _undone(reading: Reading) -> frozenset[str]:
 
 def _counts(token: Token) -> bool:
     """Whether the word can be what is denied or hedged: no name, number or adverb."""
-    # "Not over" turns on a word that search ignores.
-    if token.text in ("over", "off"):
+    # "Not over" and "did not own" turn on words that search ignores.
+    if token.text in ("over", "off", "own"):
         return True
     return token.heavy and token.text.islower() and not token.text.endswith("ly")

@@ -12,7 +12,8 @@ _BREAK = re.compile(
     # "And" inside an enumeration of names is no break, nor is "to which".
     r"[,;:()–—](?!\d)"
     r"|\s(?=(?:and(?! (?:[A-Z][\w'-]*\s?)+(?:[,.;]|among|in|at|of|for|with|to|as|on|by|from))|but|while|who|because"
-    r"|(?<!\bto )(?<!\bof )(?<!\bin )(?<!\bfrom )(?<!\bat )which|although|though|whereas|after|before|since|unless"
+    r"|(?<!\bto )(?<!\bof )(?<!\bin )(?<!\bfrom )(?<!\bat )which|although|though|whereas|unless"
+    r"|(?:after|before|since)(?! (?:about |around |early |late |mid-)?(?:\d|[A-Z][a-z]+ \d))"
     r"|despite|according to|at the request|with the|under pressure)\b)"
 )
 _ENUMERATION = re.compile(r"\b[A-Z][\w'-]*\s$")
@@ -51,7 +52,7 @@ _IRREGULAR = dict(
     spoken/speak thought/think knew/know known/know chose/choose chosen/choose drew/draw drawn/draw
     drove/drive driven/drive sought/seek brought/bring ran/run withdrew/withdraw withdrawn/withdraw
     forbade/forbid forbidden/forbid shrank/shrink shrunk/shrink undertook/undertake overtook/overtake
-    bound/bind wound/wind fought/fight lent/lend borne/bear
+    valuation/value valuations/value bound/bind wound/wind fought/fight lent/lend borne/bear
     """.split()
 )
 
