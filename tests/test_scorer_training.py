@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from assistant.cross_encoder import Pair
 from assistant.embeddings import LocalEmbeddings, Vectors
 from assistant.evaluation.scorer_training.changes import Swaps, thin, without_answer
 from assistant.evaluation.scorer_training.data import (
@@ -26,7 +27,7 @@ from assistant.evaluation.scorer_training.data import (
 from assistant.evaluation.scorer_training.epochs import Epochs
 from assistant.evaluation.scorer_training.measuring import Bench, answer_selection, auroc
 from assistant.evaluation.scorer_training.rows import MAX_PASSAGE, Tokens, pair_row, passage_row
-from assistant.reading.scorer import Pair, Scorer
+from assistant.reading.scorer import Scorer
 
 HARBOUR = (
     "The harbour board approved the new quay in March 1984. It cost 40 million pounds. "

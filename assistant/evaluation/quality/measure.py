@@ -1,6 +1,7 @@
 """Runs the product's own retrieval, reader, follow-ups and grounding over one set and takes the figures."""
 
 from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -197,14 +198,30 @@ def trecqa(bench: Workbench, path: Path) -> Figures:
 
 
 def wice(bench: Workbench, path: Path) -> Figures:
-    """Claims against the article that they cite: how far grounding tells the supported ones from the rest."""
-    labels, scores = [], []
+    """Claims against the article that they cite.
+
+    `auroc`: how far grounding tells the supported ones from the rest. `f1`: of each supported claim, the sentences that
+    grounding would cite against the nearest of the sets of sentences that carry it.
+    """
+    labels, scores, cited = [], [], []
     for claim in bench.track(sets.wice(path), path.stem):
         passages = split_passages(claim.article)
         grounded = ground(claim.text, range(1, len(passages) + 1), passages, bench.embeddings)
         labels.append(claim.label == "supported")
         scores.append(grounded.score)
-    return {"auroc": auroc(labels, scores)} if len(set(labels)) == 2 else {}
+        if labels[-1]:
+            found = {
+                number
+                for number, (start, end) in enumerate(claim.sentences)
+                if any(span.start < end and start < span.end for _, span in grounded.quotes)
+            }
+            cited.append(max(_f1(found, carrying) for carrying in claim.supporting))
+    figures = {"auroc": auroc(labels, scores)} if len(set(labels)) == 2 else {}
+    return figures | ({"f1": mean(cited)} if cited else {})
+
+
+def _f1(found: AbstractSet[int], gold: AbstractSet[int]) -> float:
+    return 2 * len(found & gold) / (len(found) + len(gold))
 
 
 def _articles(hits: Sequence[PassageHit]) -> list[str]:

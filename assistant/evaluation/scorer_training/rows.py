@@ -8,8 +8,9 @@ from importlib.resources import as_file, files
 
 from tokenizers import Tokenizer
 
+from assistant.cross_encoder import CLS, COLON, MAX_TITLE, SEP, lay_out
 from assistant.evaluation.scorer_training.data import Example, Paragraph
-from assistant.reading.scorer import CLS, COLON, MAX_QUESTION, MAX_TITLE, SEP, lay_out
+from assistant.reading.scorer import MAX_QUESTION, MAX_TOKENS
 
 MAX_PASSAGE = 240  # tokens of a row with a whole paragraph
 _TITLE_SHARE, _PREVIOUS_SHARE = 0.5, 0.75  # how often the context is there: the scorer must do without
@@ -89,7 +90,8 @@ def pair_row(tokens: Tokens, example: Example, paragraph: Paragraph, number: int
     previous = paragraph.sentences[number - 1] if number and rng.random() < _PREVIOUS_SHARE else ""
     title = paragraph.title if rng.random() < _TITLE_SHARE else ""
     question = tokens(example.question)
-    pair = lay_out(question, tokens(title), tokens(previous), tokens(paragraph.sentences[number]))
+    body = tokens(paragraph.sentences[number])
+    pair = lay_out(question, tokens(title), tokens(previous), body, first=MAX_QUESTION, longest=MAX_TOKENS)
     own = paragraph is example.paragraph
     answer = _answer(tokens, example, pair.start, pair.end) if own and number in example.gold[:1] else (0, 0)
     segment = Segment(pair.start, pair.end, own and number in example.gold)
