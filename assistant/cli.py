@@ -1,24 +1,24 @@
-"""The command line: `assistant sync`, `ask`, `serve`, `evaluate`."""
+"""The command line: `assistant sync`, `ask`, `serve`; `evaluate`, `testset` and `feedback` come from the evaluation."""
 
-import json
 import socket
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from assistant.errors import AssistantError, IndexLockedError
-from assistant.index import Progress as Update
+from assistant.evaluation import cli as evaluation
 from assistant.settings import Settings
+from assistant.terminal import ERR as _ERR
+from assistant.terminal import plain as _plain
+from assistant.terminal import progress_bar as _progress
+from assistant.terminal import report_problems as _report
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Answers about a story told by news articles.")
-_ERR = Console(stderr=True)
+evaluation.add_to(app)
 CorpusOption = Annotated[Path | None, typer.Option("--corpus", help="Folder of articles; else ASSISTANT_CORPUS_DIR")]
 
 
@@ -129,57 +129,6 @@ def serve(
     uvicorn.run(server, host=host, port=port, log_level="warning", timeout_graceful_shutdown=10)
 
 
-@app.command()
-def evaluate(
-    testset: Annotated[Path, typer.Argument(help="Test set, a YAML file")],
-    corpus: CorpusOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Figures and cases as JSON")] = False,
-) -> None:
-    """Ask the questions of a test set and count what was right."""
-    from assistant.chain import build_chain
-    from assistant.evaluation.runner import run
-    from assistant.evaluation.testset import load
-
-    cases = load(testset)
-    chain = build_chain(Settings.load(corpus_dir=corpus))
-    with _progress() as progress:
-        chain.sync(progress)
-    with _progress("Asking") as progress:
-        result = run(cases, chain, progress)
-    if as_json:
-        typer.echo(json.dumps(result.as_dict(), indent=2, ensure_ascii=False))
-    else:
-        Console(highlight=False).print(_plain(result.summary()), soft_wrap=True)
-
-
-@contextmanager
-def _progress(what: str = "Indexing") -> Iterator[Update]:
-    """A progress bar on standard error, drawn once there is something to do."""
-    bar = Progress(
-        TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=_ERR, transient=False
-    )
-    task = None
-
-    def update(done: int, total: int) -> None:
-        nonlocal task
-        if total and task is None:
-            bar.start()
-            task = bar.add_task(what, total=total)
-        if task is not None:
-            bar.update(task, completed=done)
-
-    try:
-        yield update
-    finally:
-        if task is not None:
-            bar.stop()
-
-
-def _report(problems: dict[str, str]) -> None:
-    for problem in problems.values():
-        _ERR.print(f"[yellow]Left out:[/] {_plain(problem)}", highlight=False, soft_wrap=True)
-
-
 def _refuse_taken_port(host: str, port: int) -> None:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
@@ -190,13 +139,6 @@ def _refuse_taken_port(host: str, port: int) -> None:
             raise AssistantError(
                 f"Cannot listen on {host}:{port}: {error.strerror}. Choose another port with --port."
             ) from None
-
-
-def _plain(text: str) -> str:
-    """Text that rich shows as it stands: markup escaped, and control characters, which could steer a terminal, gone."""
-    from rich.markup import escape
-
-    return escape("".join(char for char in text if char in "\n\t" or char.isprintable()))
 
 
 if __name__ == "__main__":

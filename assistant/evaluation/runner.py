@@ -1,120 +1,168 @@
-"""Asks the questions of a test set and judges the answers by rules."""
+"""Asks the questions of a test set, in parallel, and continues a run that was broken off."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from statistics import median
-from typing import Any
+import hashlib
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
 
-from assistant.answer import Answer, Outcome, Turn
+from pydantic import Field, ValidationError
+
+from assistant.answer import Answer, Frozen, Turn, Usage
 from assistant.chain import AnswerChain, Question
+from assistant.errors import AssistantError
+from assistant.evaluation.asking import Assistant, InProcess
+from assistant.evaluation.facts import SlowPatternError
+from assistant.evaluation.judging import Sources, judge
+from assistant.evaluation.results import Judged, Result
 from assistant.evaluation.testset import TestCase
+from assistant.filters import Filters
 from assistant.index import Progress
 
 
-@dataclass(frozen=True)
-class Judged:
-    """One case with its answer.
+class Judge(Protocol):
+    """A second opinion on an answer, a model's for example."""
 
-    `right` is: declined where it should be; else answered, with a citation that holds or overlaps the words that carry
-    the answer, and every expected phrase in the answer.
+    name: str
+
+    def opinion(self, case: TestCase, answer: Answer) -> bool | None:
+        """Whether the answer is right; None where the judge gives no opinion."""
+
+
+class Attempt(Frozen):
+    """One case asked once: the answer to its last question, or why there is none."""
+
+    key: str
+    answer: Answer | None = None
+    error: str | None = None
+    wall_ms: float = Field(0.0, description="From the first question to the last answer")
+    usage: Usage | None = Field(None, description="Of all turns; None where not every turn tells")
+    opinion: bool | None = None
+
+
+def run(
+    cases: Sequence[TestCase],
+    assistant: AnswerChain | Assistant,
+    progress: Progress = lambda done, total: None,
+    *,
+    threads: int = 2,
+    repeat: int = 1,
+    kept: Path | None = None,
+    judge_too: Judge | None = None,
+) -> Result:
+    """Ask every case and judge the answers; drafts are counted, not asked.
+
+    `progress` gets attempts done and attempts in all. `repeat` asks each case several times, for readers that sample.
+    `kept` is a file to which every attempt is appended as soon as it is there: a later run with the same cases and the
+    same assistant takes them from it and asks only the rest, and what failed. The caller deletes it when all is done.
+
+    Raises:
+        AssistantError: `kept` cannot be written.
     """
+    asked = InProcess(assistant) if isinstance(assistant, AnswerChain) else assistant
+    identity = asked.identity + (f", judged by {judge_too.name}" if judge_too else "")
+    finished = [case for case in cases if not case.draft]
+    jobs = [(case, _key(case, identity, number)) for case in finished for number in range(repeat)]
+    memory = _Memory(kept)
+    done = 0
+    counting = threading.Lock()
 
-    case: TestCase
-    answer: Answer
-    right: bool
+    def attempt(case: TestCase, key: str) -> Attempt:
+        nonlocal done
+        found = memory.known.get(key)
+        if found is None:
+            found = _ask(case, key, asked, judge_too)
+            memory.add(found)
+        with counting:
+            done += 1
+            progress(done, len(jobs))
+        return found
 
-
-@dataclass(frozen=True)
-class Result:
-    """A judged test set."""
-
-    cases: tuple[Judged, ...]
-
-    def figures(self) -> dict[str, float | int | None]:
-        """Counts, and shares of what they are counted on; a share of nothing is None."""
-        answerable = [item for item in self.cases if not item.case.declined]
-        other = [item for item in self.cases if item.case.declined]
-        times = [sum(item.answer.timings_ms.values()) for item in self.cases]
-        return {
-            "cases": len(self.cases),
-            "answerable": len(answerable),
-            "right_sentence_cited": _share(item.right for item in answerable),
-            "false_refusals": _share(item.answer.outcome is Outcome.DECLINED for item in answerable),
-            "unanswerable": len(other),
-            "declined_as_it_should": _share(item.right for item in other),
-            "sentences_per_answer": _mean(
-                [len(i.answer.sentences) for i in self.cases if i.answer.outcome is not Outcome.DECLINED]
-            ),
-            "median_ms": round(median(times), 1) if times else None,
-        }
-
-    def as_dict(self) -> dict[str, Any]:
-        """Figures and cases, ready for JSON."""
-        return {
-            "figures": self.figures(),
-            "cases": [
-                {
-                    "asked": list(item.case.asked),
-                    "right": item.right,
-                    "expected": "declined" if item.case.declined else list(item.case.cites),
-                    "answer": item.answer.model_dump(mode="json"),
-                }
-                for item in self.cases
-            ],
-        }
-
-    def summary(self) -> str:
-        """The figures and the failed cases, for a terminal."""
-        lines = [f"{name.replace('_', ' ')}: {_shown(value)}" for name, value in self.figures().items()]
-        for item in self.cases:
-            if not item.right:
-                lines.append(f"\n✗ {' / '.join(item.case.asked)}\n  {item.answer.answer}")
-        return "\n".join(lines)
+    pool = ThreadPoolExecutor(threads)
+    try:
+        futures = [pool.submit(attempt, case, key) for case, key in jobs]
+        attempts = [future.result() for future in futures]
+    finally:
+        pool.shutdown(cancel_futures=True)
+    sources = Sources(asked.articles)
+    judged = [_judged(case, found, sources) for (case, _), found in zip(jobs, attempts, strict=True)]
+    drafts = tuple(case for case in cases if case.draft)
+    return Result(tuple(judged), drafts, asked.identity, judge_too.name if judge_too else None, asked.articles)
 
 
-def run(cases: Sequence[TestCase], chain: AnswerChain, progress: Progress = lambda done, total: None) -> Result:
-    """Ask every case of `cases` and judge the answers. `progress` gets cases done and cases in all."""
-    judged = []
-    for done, case in enumerate(cases, 1):
-        history: list[Turn] = []
-        for question in case.asked[:-1]:
-            earlier = chain.invoke(Question(question=question, history=tuple(history)))
-            history.append(Turn(question=question, answer=earlier.answer))
-        answer = chain.invoke(Question(question=case.asked[-1], history=tuple(history)))
-        judged.append(Judged(case, answer, is_right(case, answer, chain)))
-        progress(done, len(cases))
-    return Result(tuple(judged))
+def _ask(case: TestCase, key: str, assistant: Assistant, judge_too: Judge | None) -> Attempt:
+    filters = Filters(until=case.as_of)
+    history: list[Turn] = []
+    used: list[Usage | None] = []
+    start = time.perf_counter()
+    try:
+        for question in case.asked:
+            answer = assistant.ask(Question(question=question, history=tuple(history), filters=filters))
+            history.append(Turn(question=question, answer=answer.answer))
+            used.append(answer.usage)
+        spent = (time.perf_counter() - start) * 1000
+        opinion = judge_too.opinion(case, answer) if judge_too else None
+    except AssistantError as error:
+        return Attempt(key=key, error=str(error))
+    return Attempt(key=key, answer=answer, wall_ms=round(spent, 1), usage=_sum(used), opinion=opinion)
 
 
-def is_right(case: TestCase, answer: Answer, chain: AnswerChain) -> bool:
-    """Whether the answer does what the case asks for; see `Judged`."""
-    if case.declined or answer.outcome is Outcome.DECLINED:
-        return case.declined and answer.outcome is Outcome.DECLINED
-    said = answer.answer.casefold()
-    if not all(fact.casefold() in said for fact in case.facts):
-        return False
-    articles = chain.index.snapshot.articles
-    for citation in answer.citations:
-        if case.article not in (None, citation.article_id):
-            continue
-        text = articles[citation.article_id].text
-        for words in case.cites:
-            start = text.find(words)
-            while start >= 0:
-                if start < citation.end and citation.start < start + len(words):
-                    return True
-                start = text.find(words, start + 1)
-    return False
+def _sum(used: Sequence[Usage | None]) -> Usage | None:
+    told = [usage for usage in used if usage]
+    if len(told) < len(used):
+        return None
+    return Usage(
+        input_tokens=sum(usage.input_tokens for usage in told),
+        output_tokens=sum(usage.output_tokens for usage in told),
+    )
 
 
-def _share(flags: Any) -> float | None:
-    values = [bool(flag) for flag in flags]
-    return round(sum(values) / len(values), 3) if values else None
+def _judged(case: TestCase, found: Attempt, sources: Sources) -> Judged:
+    error, judgement = found.error, None
+    if found.answer is not None:
+        try:
+            judgement = judge(case, found.answer, sources)
+        except SlowPatternError as slow:
+            error = str(slow)
+    return Judged(case, found.answer, judgement, error, found.wall_ms, found.usage, found.opinion)
 
 
-def _mean(values: Sequence[int]) -> float | None:
-    return round(sum(values) / len(values), 2) if values else None
+def _key(case: TestCase, identity: str, number: int) -> str:
+    return hashlib.sha256(f"{case.digest}\n{identity}\n{number}".encode()).hexdigest()[:24]
 
 
-def _shown(value: float | int | None) -> str:
-    return "–" if value is None else f"{value:.1%}" if isinstance(value, float) and value <= 1 else str(value)
+class _Memory:
+    """The attempts of a run that was broken off, one JSON object a line."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self.known: dict[str, Attempt] = {}
+        if path and path.exists():
+            for line in self._guarded(lambda: path.read_text("utf-8")).splitlines():
+                with suppress(ValidationError):  # the last line of a run that was killed while writing
+                    found = Attempt.model_validate_json(line)
+                    if not found.error:
+                        self.known[found.key] = found
+
+    def add(self, attempt: Attempt) -> None:
+        if self._path:
+            with self._lock:
+                self._guarded(lambda: self._append(attempt.model_dump_json() + "\n"))
+
+    def _append(self, line: str) -> str:
+        assert self._path is not None
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        broken = self._path.exists() and not self._path.read_bytes().endswith(b"\n")
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write("\n" * broken + line)
+        return line
+
+    def _guarded(self, work: Callable[[], str]) -> str:
+        try:
+            return work()
+        except (OSError, UnicodeDecodeError) as error:
+            raise AssistantError(f"{self._path} cannot be used: {error}. Delete it, or give another folder.") from None

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from assistant.chain import build_chain
+from assistant.evaluation.metrics import METRICS
 from assistant.evaluation.quality import measure
-from assistant.evaluation.quality.figures import mean
 from assistant.evaluation.quality.measure import PARTS, Figures, Workbench, tracked
 from assistant.evaluation.runner import run
 from assistant.evaluation.testset import load
@@ -37,6 +37,7 @@ _PUBLISHED = {
     ("wice", "auroc"): "word overlap .70, GPT-3.5 .57, GPT-4 .80, T5-3B tuned .95",
 }
 _STORY = Path("tests/story.yaml")
+_STORY_FIGURES = ("right_sentence_cited", "false_refusals", "declined_as_it_should")
 
 
 def main(
@@ -83,12 +84,7 @@ def _story(data_dir: Path) -> Figures:
         result = run(load(_STORY), chain)
     finally:
         chain.index.close()
-    answerable = [item for item in result.cases if not item.case.declined]
-    return {
-        "right sentence cited": mean([item.right for item in answerable]),
-        "false refusals": mean([not item.answer.citations for item in answerable]),
-        "declined when it should": mean([item.right for item in result.cases if item.case.declined]),
-    }
+    return {METRICS[name].title.lower(): value for name in _STORY_FIGURES if (value := result.figure(name))}
 
 
 def _show(console: Console, found: dict[str, Figures], off: Iterable[str]) -> None:

@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score
 
 _RESAMPLES = 1000
 _SEED = 7
@@ -60,6 +59,8 @@ def auroc(labels: Sequence[bool], scores: Sequence[float]) -> Figure:
 
 
 def _auroc(labels: Values, scores: Values) -> float:
+    from sklearn.metrics import roc_auc_score  # of the development tools; the rest of this file does without
+
     return float(roc_auc_score(labels, scores)) if 0 < labels.sum() < len(labels) else float("nan")
 
 

@@ -103,7 +103,7 @@ class Workbench:
 
 def scifact(bench: Workbench, path: Path) -> Figures:
     """Abstracts for a claim, ranked by their best passage."""
-    articles, questions = sets.scifact(path)
+    articles, questions = sets.beir(path)
     with bench.index("scifact", articles) as index:
         retriever = bench.retriever(index, 30)
         gains = []

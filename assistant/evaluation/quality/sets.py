@@ -29,6 +29,7 @@ class Spotted:
     question: str
     answers: tuple[tuple[str, int], ...]
     subject: str
+    wordings: tuple[str, ...] = ()  # the answers' words
 
 
 @dataclass(frozen=True)
@@ -42,15 +43,22 @@ class Claim:
     supporting: tuple[frozenset[int], ...]
 
 
-def scifact(folder: Path) -> tuple[list[Article], list[Asked]]:
-    """BEIR's SciFact: abstracts, and claims with the abstracts that are relevant to them."""
-    articles = [_article(item["_id"], item["title"], item["text"]) for item in _lines(folder / "corpus.jsonl")]
-    asked = [
-        Asked(item["text"], frozenset(str(key) for key in item["relevant"]))
-        for item in _lines(folder / "queries.jsonl")
-        if item["relevant"]
+def beir(folder: Path, split: str = "test") -> tuple[list[Article], list[Asked]]:
+    """A folder of BEIR: texts, and queries with the texts that are relevant to them; queries with none are left out.
+
+    What is relevant stands in `qrels/SPLIT.tsv`, as BEIR has it, or beside each query as `relevant`.
+    """
+    articles = [
+        _article(str(item["_id"]), item.get("title") or "", item["text"]) for item in _lines(folder / "corpus.jsonl")
     ]
-    return articles, asked
+    queries = _lines(folder / "queries.jsonl")
+    table = folder / "qrels" / f"{split}.tsv"
+    relevant: dict[str, set[str]] = {str(item["_id"]): set(map(str, item.get("relevant", ()))) for item in queries}
+    if table.exists():
+        rows = [line.split("\t") for line in table.read_text("utf-8").splitlines()[1:] if line.strip()]
+        relevant = {key: {text for query, text, grade in rows if query == key and int(grade) > 0} for key in relevant}
+    asked = [Asked(item["text"], frozenset(relevant[str(item["_id"])])) for item in queries]
+    return articles, [question for question in asked if question.gold]
 
 
 def squad2(path: Path) -> tuple[list[Article], list[Spotted]]:
@@ -64,7 +72,8 @@ def squad2(path: Path) -> tuple[list[Article], list[Spotted]]:
             for asked in paragraph["qas"]:
                 places = () if asked.get("is_impossible") else asked["answers"]
                 starts = tuple((article.id, place) for place in sorted({answer["answer_start"] for answer in places}))
-                questions.append(Spotted(" ".join(asked["question"].split()), starts, item["title"]))
+                wordings = tuple(dict.fromkeys(answer["text"] for answer in places))
+                questions.append(Spotted(" ".join(asked["question"].split()), starts, item["title"], wordings))
     return articles, questions
 
 

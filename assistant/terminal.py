@@ -1,0 +1,47 @@
+"""What the commands share of the terminal: the console for messages, the progress bar, text that cannot steer it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from assistant.index import Progress as Update
+
+#: Messages go to standard error; standard output is for what was asked for.
+ERR = Console(stderr=True)
+
+
+@contextmanager
+def progress_bar(what: str = "Indexing") -> Iterator[Update]:
+    """A progress bar on standard error, drawn once there is something to do."""
+    bar = Progress(
+        TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=ERR, transient=False
+    )
+    task = None
+
+    def update(done: int, total: int) -> None:
+        nonlocal task
+        if total and task is None:
+            bar.start()
+            task = bar.add_task(what, total=total)
+        if task is not None:
+            bar.update(task, completed=done)
+
+    try:
+        yield update
+    finally:
+        if task is not None:
+            bar.stop()
+
+
+def plain(text: str) -> str:
+    """Text that rich shows as it stands: markup escaped, and control characters, which could steer a terminal, gone."""
+    return escape("".join(char for char in text if char in "\n\t" or char.isprintable()))
+
+
+def report_problems(problems: dict[str, str]) -> None:
+    """Say which articles were left out, and why."""
+    for problem in problems.values():
+        ERR.print(f"[yellow]Left out:[/] {plain(problem)}", highlight=False, soft_wrap=True)
