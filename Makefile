@@ -5,12 +5,13 @@ BENCH ?=
 SIZES ?= 1000 10000 100000
 OUT ?= bench-quality.json
 WITHOUT ?=
+CHAT ?=
 BIN := .venv/bin
 export UV_PYTHON_DOWNLOADS := never
 export UV_PROJECT_ENVIRONMENT := .venv
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format bench bench-quality eval clean screenshots chromium
+.PHONY: help install run test check format bench bench-quality eval baselines clean screenshots chromium
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null \
@@ -48,8 +49,16 @@ bench-quality: install ## Measure on outside data: BENCH=folder [OUT=file.json] 
 	@test -d "$(BENCH)" || { echo "Give the folder with the outside sets: make bench-quality BENCH=folder"; exit 1; }
 	@$(BIN)/python -m assistant.evaluation.quality "$(BENCH)" --out "$(OUT)" $(foreach part,$(WITHOUT),--without $(part))
 
-eval: install ## Ask the test set's questions and count what was right
-	@$(BIN)/assistant evaluate tests/story.yaml
+eval: install ## Judge the offline answers to tests/story.yaml; fail if worse than the baseline beyond noise
+	@$(BIN)/assistant testset check tests/story.yaml --corpus corpus
+	@ASSISTANT_CHAT_MODEL=extractive $(BIN)/assistant evaluate tests/story.yaml --corpus corpus \
+	  --baseline tests/baselines/extractive.json --fail-if-worse
+
+baselines: install ## Make the committed baselines anew; CHAT=provider:model makes that of a chat reader too
+	@ASSISTANT_CHAT_MODEL=extractive $(BIN)/assistant evaluate tests/story.yaml --corpus corpus \
+	  --save-baseline tests/baselines/extractive.json
+	@test -z "$(CHAT)" || ASSISTANT_CHAT_MODEL="$(CHAT)" $(BIN)/assistant evaluate tests/story.yaml --corpus corpus \
+	  --out .evaluation/chat --save-baseline tests/baselines/chat.json
 
 screenshots: install chromium ## Take the README's pictures
 	@$(BIN)/python -m tests.screenshots docs

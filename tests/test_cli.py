@@ -168,19 +168,61 @@ def test_a_port_in_use_is_said_at_once(corpus: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "data").exists()
 
 
-def test_evaluate_counts(corpus: Path, tmp_path: Path) -> None:
+def test_evaluate_judges_reports_and_compares(corpus: Path, tmp_path: Path) -> None:
     testset = tmp_path / "set.yaml"
-    testset.write_text(
-        f"- question: {ASK}\n  cites: ['80 metres high']\n"
-        "- question: What is the capital of Mongolia?\n  declined: true\n"
-        "- question: Who finished the tower of Tarn?\n  cites: ['nothing of the kind']\n"
-    )
-    done = run(tmp_path, "evaluate", str(testset), "--json")
+    good = f"- question: {ASK}\n  cites: ['80 metres high']\n  tags: [easy]\n"
+    bad = "- question: Who finished the tower of Tarn?\n  cites: ['nothing of the kind']\n"
+    testset.write_text(good + "- question: What is the capital of Mongolia?\n  declined: true\n" + bad)
+    done = run(tmp_path, "evaluate", "set.yaml", "--json", "--save-baseline", "base.json")
     assert done.returncode == 0, done.stderr
-    figures = json.loads(done.stdout)["figures"]
-    assert (figures["cases"], figures["answerable"], figures["unanswerable"]) == (3, 2, 1)
-    assert figures["right_sentence_cited"] == 0.5
-    assert figures["declined_as_it_should"] == 1.0
+    report = json.loads(done.stdout)
+    assert (report["counts"]["cases"], report["counts"]["answerable"], report["counts"]["unanswerable"]) == (3, 2, 1)
+    assert report["figures"]["right_sentence_cited"]["value"] == 0.5
+    assert report["figures"]["declined_as_it_should"]["value"] == 1.0
+    folder = tmp_path / ".evaluation" / "set"
+    assert {path.name for path in folder.iterdir()} == {"report.html", "report.json", "junit.xml"}
+    arguments = ("--baseline", "base.json", "--fail-if-worse", "--fail-under", "right_sentence_cited=0.5")
+    again = run(tmp_path, "evaluate", "set.yaml", "--out", "other", *arguments)
+    assert again.returncode == 0, again.stderr
+    assert "0 better, 0 worse of 3" in again.stdout
+    assert "✗ Who finished the tower of Tarn?" in again.stdout
+    missed = run(tmp_path, "evaluate", "set.yaml", "--tag", "easy", "--fail-over", "correct_answers=0.9")
+    assert missed.returncode == 1
+    assert "correct_answers is 1.000, over 0.9" in " ".join(missed.stderr.split())
+    nothing = run(tmp_path, "evaluate", "set.yaml", "--tag", "easy", "--fail-under", "false_answers=0")
+    assert nothing.returncode == 1
+    assert "false_answers is none" in " ".join(nothing.stderr.split())
+
+
+def test_what_evaluate_refuses(corpus: Path, tmp_path: Path) -> None:
+    (tmp_path / "set.yaml").write_text("- question: x\n  declined: true\n")
+    for arguments, says in (
+        (["--fail-under", "beauty=1"], "no such metric"),
+        (["--fail-under", "fact_recall"], "METRIC=VALUE"),
+        (["--fail-if-worse"], "needs --baseline"),
+    ):
+        refused = run(tmp_path, "evaluate", "set.yaml", *arguments)
+        assert refused.returncode == 2
+        assert says in refused.stderr
+    assert "No case has these tags" in error_of(run(tmp_path, "evaluate", "set.yaml", "--tag", "none"))
+    assert "is no baseline" in error_of(run(tmp_path, "evaluate", "set.yaml", "--baseline", "set.yaml"))
+    assert "No assistant answers at" in error_of(run(tmp_path, "evaluate", "set.yaml", "--url", "http://127.0.0.1:9"))
+
+
+def test_testset_check(corpus: Path, tmp_path: Path) -> None:
+    (tmp_path / "set.yaml").write_text(f"- question: {ASK}\n  cites: ['80 metres high']\n")
+    good = run(tmp_path, "testset", "check", "set.yaml")
+    assert good.returncode == 0
+    assert "1 cases, 0 to be declined, 0 drafts; 0 problems." in good.stderr
+    (tmp_path / "set.yaml").write_text(f"# first\n- question: {ASK}\n  cites: ['80 feet high']\n")
+    bad = run(tmp_path, "testset", "check", "set.yaml")
+    assert bad.returncode == 1
+    assert f"set.yaml:2: {ASK}: these words do not stand in any article: 80 feet high" in bad.stderr
+    assert run(tmp_path, "testset", "schema").stdout.startswith("{")
+
+
+def test_feedback_export_without_feedback(tmp_path: Path) -> None:
+    assert "There is no feedback in" in error_of(run(tmp_path, "feedback", "export", "out.yaml"))
 
 
 # -- beside a server --------------------------------------------------------------------------------------------------

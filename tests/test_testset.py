@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import ROOT, TESTS, make_article
+from helpers import ROOT, TESTS, make_article, write_article
 from pydantic import ValidationError
 
+from assistant.articles import load_corpus
 from assistant.evaluation import load
 from assistant.evaluation.checking import check
 from assistant.evaluation.facts import AnyOf, Pattern, SlowPatternError, says
@@ -209,3 +210,26 @@ def test_a_question_is_asked_once() -> None:
     later = [TestCase(question="a", declined=True), TestCase(question="a", declined=True, as_of=date(2024, 1, 1))]
     assert check(later, BOTH) == []
     assert check([TestCase(question="b", tags=("draft",))], BOTH) == []
+
+
+def test_the_example_in_the_docs_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    blocks = (ROOT / "docs" / "evaluation.md").read_text("utf-8").split("```")
+    code = next(block.removeprefix("python\n") for block in blocks if block.startswith("python\n"))
+    cases = [block.removeprefix("yaml\n") for block in blocks if block.startswith("yaml\n")]
+    (tmp_path / "shown.yaml").write_text(cases[0])
+    articles = {article.id: article for article in load_corpus(ROOT / "corpus").articles}
+    assert check(load(tmp_path / "shown.yaml"), articles) == []
+    monkeypatch.chdir(tmp_path)
+    write_article(tmp_path / "articles", "tower.md", TOWER.text)
+    asked = [
+        f"- question: {q}\n  cites: ['80 metres high']\n"
+        for q in ("How high is the tower?", "What height has the tower?")
+    ]
+    asked += [
+        f"- question: {q}\n  declined: true\n" for q in ("How do I bake bread?", "Who won the cup?", "What is love?")
+    ]
+    more = [f"- question: What is the capital of {place}?\n  declined: true\n" for place in ("Peru", "Chad", "Laos")]
+    (tmp_path / "questions.yaml").write_text("".join(asked + more))
+    defined: dict[str, Any] = {}
+    exec(code, defined)
+    defined["test_the_assistant_answers_our_questions"](tmp_path / "data")

@@ -95,6 +95,8 @@ def evaluate(
     failures = _missed(result, bounds)
     if fail_if_worse and report.comparison and report.comparison.beyond_noise:
         failures.append(f"{len(report.comparison.worse)} cases are worse than in {baseline}, beyond noise")
+    if result.errors and (bounds or fail_if_worse):
+        failures.append(f"{len(result.errors)} answers could not be judged")
     if failures:
         raise AssistantError("The test set failed: " + "; ".join(failures) + ".")
 

@@ -55,8 +55,11 @@ def beir(folder: Path, split: str = "test") -> tuple[list[Article], list[Asked]]
     table = folder / "qrels" / f"{split}.tsv"
     relevant: dict[str, set[str]] = {str(item["_id"]): set(map(str, item.get("relevant", ()))) for item in queries}
     if table.exists():
-        rows = [line.split("\t") for line in table.read_text("utf-8").splitlines()[1:] if line.strip()]
-        relevant = {key: {text for query, text, grade in rows if query == key and int(grade) > 0} for key in relevant}
+        relevant = {key: set() for key in relevant}
+        for line in filter(str.strip, table.read_text("utf-8").splitlines()[1:]):
+            query, text, grade = line.split("\t")
+            if int(grade) > 0 and query in relevant:
+                relevant[query].add(text)
     asked = [Asked(item["text"], frozenset(relevant[str(item["_id"])])) for item in queries]
     return articles, [question for question in asked if question.gold]
 
