@@ -67,5 +67,5 @@ chromium: install
 	@.ci/chromium
 
 clean: ## Remove what the other targets made
-	@rm -rf .venv .assistant .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	@rm -rf .venv .assistant .evaluation .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
