@@ -15,7 +15,7 @@ from assistant.answer import Answer, Outcome
 from assistant.articles import Article, load_corpus
 from assistant.chain import AnswerChain, Question
 from assistant.evaluation import load, run
-from assistant.evaluation.intervals import average, difference, kappa, mcnemar, wilson
+from assistant.evaluation.intervals import Difference, average, difference, kappa, mcnemar, wilson
 from assistant.evaluation.judging import Judgement, Lost, Mark, Place, Sources, judge
 from assistant.evaluation.metrics import METRICS
 from assistant.evaluation.results import Result
@@ -265,6 +265,8 @@ def test_intervals_against_values_worked_out_elsewhere() -> None:
     assert changed is not None
     assert changed.value == pytest.approx(0.625)
     assert changed.low < changed.value < changed.high
+    assert changed.points == "+62.5 pp"
+    assert Difference(-0.0001, -0.1, 0.1, 9).points == "+0.0 pp"
 
 
 def test_no_figure_is_ever_nan() -> None:

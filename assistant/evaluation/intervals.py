@@ -26,6 +26,11 @@ class Difference(NamedTuple):
         """Whether the interval leaves 0 out."""
         return self.low > 0 or self.high < 0
 
+    @property
+    def points(self) -> str:
+        """The difference in percentage points, with its sign, and 0 without a minus."""
+        return f"{round(100 * self.value, 1) + 0.0:+.1f} pp"
+
 
 def average(values: Sequence[float]) -> Figure | None:
     """The mean with its 95% interval; None of nothing.

@@ -119,7 +119,7 @@ def changes(comparison: Comparison) -> Markup:
         low, high, value = (middle + scale * bound for bound in (delta.low, delta.high, delta.value))
         parts.append(f'<path class="whisker" d="M{low:.1f} {y}H{high:.1f}"/>')
         parts.append(f'<circle class="{kind}" cx="{value:.1f}" cy="{y}" r="4.5"/>')
-        parts.append(_text(width - 62, y + 4, f"{100 * delta.value:+.1f} pp", "start", "soft"))
+        parts.append(_text(width - 62, y + 4, delta.points, "start", "soft"))
     return _svg(width, len(rows) * _ROW, parts, "Change against the baseline")
 
 

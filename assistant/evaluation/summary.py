@@ -41,7 +41,7 @@ def _figures(report: Report) -> Table:
         row = [METRICS[name].title, shown(figure), *_interval(figure)]
         if comparison:
             delta = comparison.differences.get(name)
-            row.append(f"{100 * delta.value:+.1f} pp{' *' if delta.significant else ''}" if delta else "–")
+            row.append(f"{delta.points}{' *' if delta.significant else ''}" if delta else "–")
         table.add_row(*row)
     return table
 
