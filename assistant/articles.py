@@ -47,6 +47,7 @@ class Article(BaseModel):
     published: Day | None = None
     as_of: Day | None = Field(None, description="The date at which what it says held; else `published` counts")
     updated: Day | None = None
+    fetched: Day | None = Field(None, description="The day on which it was taken from its page")
     url: Line | None = None
     language: Line = "en"
     topics: tuple[Line, ...] = ()
@@ -60,8 +61,12 @@ class Article(BaseModel):
 
     @property
     def digest(self) -> str:
-        """SHA-256 over everything that the article says, as hexadecimal: equal digests mean equal articles."""
-        return hashlib.sha256(json.dumps(self.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
+        """SHA-256 over everything that the article says, as hexadecimal: equal digests mean equal articles.
+
+        When it was fetched it does not say: seen again unchanged, it is the same.
+        """
+        said = self.model_dump(mode="json", exclude={"fetched"})
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 class ArticleError(AssistantError):
@@ -126,30 +131,51 @@ def load_article(path: Path, folder: Path | None = None) -> Article:
     Raises:
         ArticleError: with the file and line, and what to do.
     """
-    article_id = _article_id(path, folder or path.parent)
     try:
-        raw = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = path.read_bytes()[: error.start].count(b"\n") + 1
-        raise ArticleError(f"{path}:{line}: not UTF-8 text; save the file as UTF-8") from None
+        raw = path.read_bytes()
     except OSError as error:
         raise ArticleError(f"{path}: cannot be read: {error.strerror}") from None
-    raw = _CONTROL.sub("", raw.replace("\r\n", "\n").replace("\r", "\n"))
-    if path.suffix.lower() == ".md":
-        fields, text = _split_front_matter(raw, path)
+    return read_article(raw, str(path), _article_id(path, folder or path.parent))
+
+
+def read_article(raw: bytes, path: str, article_id: str) -> Article:
+    """Read an article from the bytes of a file, of which errors speak as `path`; how it ends says what kind it is.
+
+    Raises:
+        ArticleError: as `load_article`.
+    """
+    try:
+        content = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise ArticleError(f"{path}:{line}: not UTF-8 text; save the file as UTF-8") from None
+    content = plain(content)
+    name = Path(path)
+    if name.suffix.lower() == ".md":
+        fields, text = _split_front_matter(content, path)
     else:
-        fields, text = {"title": path.stem.replace("-", " ").replace("_", " ").strip() or path.name}, raw
+        fields, text = {"title": title_of(name)}, content
     if not text.strip():
         raise ArticleError(f"{path}: the article has no text")
     try:
         return Article.model_validate({**fields, "id": article_id, "text": text})
     except ValidationError as error:
         reasons = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
-        line = _line_of(raw, str(error.errors()[0]["loc"][0]))
+        line = _line_of(content, str(error.errors()[0]["loc"][0]))
         raise ArticleError(f"{path}:{line}: {reasons}") from None
 
 
-def _split_front_matter(raw: str, path: Path) -> tuple[dict[str, Any], str]:
+def plain(text: str) -> str:
+    """A text as articles have it: lines end in a line feed, and there are no control characters."""
+    return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def title_of(path: Path) -> str:
+    """A title made of a file's name."""
+    return path.stem.replace("-", " ").replace("_", " ").strip() or path.name
+
+
+def _split_front_matter(raw: str, path: str) -> tuple[dict[str, Any], str]:
     lines = raw.split("\n")
     if not _FENCE.fullmatch(lines[0]):
         raise ArticleError(

@@ -2,13 +2,14 @@
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Literal, Self
 
 from dotenv import dotenv_values
-from pydantic import AliasChoices, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from assistant.errors import SettingsError
 
@@ -39,10 +40,21 @@ class Settings(BaseSettings):
         4000, ge=1, description="Longest prompt for the chat model, in tokens; the last passages give way"
     )
     max_question_chars: int = Field(2000, ge=1, description="Longest question accepted, in characters")
+    adding: Literal["off", "login", "on"] = Field(
+        "on", description="Who may add and remove articles in the page: nobody, whoever signed in, everybody"
+    )
+    fetch_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Hosts of the own network, by name, of which pages may be fetched; commas between them"
+    )
     threads: int = Field(2, ge=1, description="Processor threads for the local model")
 
     openai_api_key: SecretStr | None = Field(None, validation_alias=AliasChoices("OPENAI_API_KEY", "openai_api_key"))
     openai_base_url: str | None = Field(None, validation_alias=AliasChoices("OPENAI_BASE_URL", "openai_base_url"))
+
+    @field_validator("fetch_hosts", mode="before")
+    @classmethod
+    def _hosts(cls, value: object) -> object:
+        return tuple(re.split(r"[,\s]+", value.strip())) if isinstance(value, str) else value
 
     @classmethod
     def load(cls, **overrides: object) -> Self:
