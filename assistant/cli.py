@@ -1,4 +1,4 @@
-"""The command line: `assistant sync`, `ask`, `serve`; `evaluate`, `testset` and `feedback` come from the evaluation."""
+"""The command line: `assistant sync`, `add`, `ask`, `serve`; the evaluation brings `evaluate`, `testset`, `feedback`."""
 
 import socket
 import sys
@@ -53,6 +53,40 @@ def sync(corpus: CorpusOption = None) -> None:
         highlight=False,
     )
     if report.problems:
+        raise typer.Exit(1)
+
+
+@app.command()
+def add(
+    sources: Annotated[
+        list[str], typer.Argument(help="Files, folders and addresses of web pages", metavar="PATH|URL …")
+    ],
+    corpus: CorpusOption = None,
+) -> None:
+    """Add articles to the corpus folder, below `added/`, and index them."""
+    from assistant.adding import Adding, State, sources_of
+    from assistant.embeddings import load_embeddings
+    from assistant.index import Index
+
+    settings = Settings.load(corpus_dir=corpus)
+    given = sources_of(sources)
+    index = Index(settings, load_embeddings(settings))
+    with _progress("Reading") as reading, _progress() as indexing:
+        report = Adding(settings, index).add(
+            given, lambda what, done, total: (reading if what == "Reading" else indexing)(done, total)
+        )
+    for entry in report.entries:
+        if entry.state is State.REFUSED:
+            _ERR.print(
+                f"[yellow]Refused:[/] {_plain(entry.name)}: {_plain(entry.reason)}", highlight=False, soft_wrap=True
+            )
+        else:
+            _ERR.print(f"{entry.state.capitalize()}: {_plain(entry.title)} ({entry.article_id})", highlight=False)
+    counts = (f"{report.count(state)} {state}" for state in State if state is not State.REMOVED)
+    _ERR.print(f"{', '.join(counts)}.", highlight=False)
+    if report.problem:
+        raise IndexLockedError(report.problem)
+    if report.count(State.REFUSED):
         raise typer.Exit(1)
 
 
@@ -116,6 +150,8 @@ def serve(
     from assistant.chain import build_chain
 
     settings = Settings.load(corpus_dir=corpus)
+    if settings.adding == "on" and host not in ("127.0.0.1", "::1", "localhost"):
+        _ERR.print("[yellow]Whoever reaches this server may add articles.[/] Set ASSISTANT_ADDING to login or off.")
     chain = build_chain(settings)
     with _progress() as progress:
         report = chain.sync(progress)

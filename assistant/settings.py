@@ -54,7 +54,7 @@ class Settings(BaseSettings):
     @field_validator("fetch_hosts", mode="before")
     @classmethod
     def _hosts(cls, value: object) -> object:
-        return tuple(re.split(r"[,\s]+", value.strip())) if isinstance(value, str) else value
+        return tuple(re.findall(r"[^,\s]+", value)) if isinstance(value, str) else value
 
     @classmethod
     def load(cls, **overrides: object) -> Self:

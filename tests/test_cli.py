@@ -282,3 +282,21 @@ def test_beside_a_server_asking_works_and_writing_says_who_is_in_the_way(
     assert f"Chat on {url}" in log
     assert "Traceback" not in log
     assert "1 added" in run(tmp_path, "sync").stderr
+
+
+def test_add_reports_what_went_in_and_what_was_refused(corpus: Path, tmp_path: Path) -> None:
+    (tmp_path / "given").mkdir()
+    (tmp_path / "given" / "quay.md").write_text("# The quay\n\nThe quay of Tarn opened on 3 May 2025.\n")
+    first = run(tmp_path, "add", "given")
+    assert first.returncode == 0, first.stderr
+    assert "Added: The quay (added/the-quay-" in first.stderr
+    assert "1 added, 0 changed, 0 unchanged, 0 refused." in first.stderr
+    (tmp_path / "picture.png").write_bytes(b"\x89PNG\x00")
+    second = run(tmp_path, "add", "given/quay.md", "picture.png", "http://127.0.0.1:8080/x")
+    assert second.returncode == 1
+    assert "Refused: picture.png" in second.stderr
+    assert "not on the public internet" in second.stderr
+    assert "0 added, 0 changed, 1 unchanged, 2 refused." in second.stderr
+    asked = run(tmp_path, "ask", "When did the quay of Tarn open?")
+    assert "3 May 2025" in asked.stdout
+    assert "There is no file" in error_of(run(tmp_path, "add", "missing.md"))

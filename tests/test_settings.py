@@ -140,3 +140,14 @@ def test_a_complaint_about_another_setting_does_not_show_the_key(monkeypatch: py
 def test_settings_do_not_change() -> None:
     with pytest.raises(ValidationError):
         Settings.load().threads = 9  # type: ignore[misc]
+
+
+def test_who_may_add_and_from_which_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (Settings.load().adding, Settings.load().fetch_hosts) == ("on", ())
+    monkeypatch.setenv("ASSISTANT_ADDING", "login")
+    monkeypatch.setenv("ASSISTANT_FETCH_HOSTS", " wiki.corp, news.corp,")
+    settings = Settings.load()
+    assert (settings.adding, settings.fetch_hosts) == ("login", ("wiki.corp", "news.corp"))
+    monkeypatch.setenv("ASSISTANT_ADDING", "perhaps")
+    with pytest.raises(SettingsError, match="ASSISTANT_ADDING"):
+        Settings.load()
