@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from assistant.answer import Answer, AnswerSentence, Citation, Outcome, Verdict
 from assistant.errors import QuestionError
+from assistant.settings import Settings
 from assistant.ui.page import STARTERS, mount_ui
 
 QUESTION = "what ties OpenAI to Azure?"
@@ -49,6 +50,7 @@ class Chain:
         )
         self.evil = make_article("evil", f"{HOSTILE}\n").model_copy(update={"title": HOSTILE, "outlet": HOSTILE})
         self.index = SimpleNamespace(snapshot=SimpleNamespace(articles={"one": self.article, "evil": self.evil}))
+        self.settings = Settings(adding="off")
         self.asked: list[dict[str, Any]] = []
         self.go_on = threading.Event()
 

@@ -10,12 +10,12 @@ from assistant.reading.question import MONTHS
 
 _NAME = re.compile(r"\b(?:[A-Z][\w'&-]*[^\W_]|[A-Z]{2,}|[a-z]+[A-Z]\w*)\b")
 _QUOTED = re.compile(r"\"([^\"]{2,}?)\"")
-_PLAIN = frozenset(
+PLAIN = frozenset(
     """the a an in on at it he she they we i this that these those and but or so if as by for from to with after before
     since while when however both each as its his her their there under according although because meanwhile""".split()
 )
 # What begins sentences and is no name.
-_STARTERS = (
+STARTERS = (
     frozenset(
         """reportedly previously initially additionally currently recently formerly nearly roughly approximately around
         officially finally originally eventually ultimately subsequently consequently accordingly similarly separately
@@ -70,7 +70,7 @@ def names_fit(said: Reading, there: Reading, context: str, whole: str = "") -> b
 
 def may_be_word(name: str) -> bool:
     """Whether what begins a sentence may be written small elsewhere."""
-    return name in _STARTERS or name in STOP_WORDS or _COMMON.search(name) is not None
+    return name in STARTERS or name in STOP_WORDS or _COMMON.search(name) is not None
 
 
 def speakers_fit(said: Reading, there: Reading) -> bool:
@@ -95,7 +95,7 @@ def _names(reading: Reading) -> tuple[tuple[int, str], ...]:
         name = re.sub(r"'s$", "", found.group()).casefold()
         before = reading.text[: found.start()].strip(" \"'(")
         place = found.start() if before and before[-1] not in ".:" else 0
-        if name not in _PLAIN and name not in MONTHS and name not in _DAYS:
+        if name not in PLAIN and name not in MONTHS and name not in _DAYS:
             out.append((place, name))
     return tuple(out)
 
@@ -119,7 +119,7 @@ def _parts(name: str, have: str) -> list[str]:
 @lru_cache(maxsize=4096)
 def _roles(reading: Reading) -> tuple[tuple[str, Around], ...]:
     """Each name with the words around it, other names left out: what it does on its right, what is done to it left."""
-    names = {name for place, name in _names(reading) if place or name not in _STARTERS}
+    names = {name for place, name in _names(reading) if place or name not in STARTERS}
 
     def is_name(token: Token) -> bool:
         return token.text == "'s" or (token.text.casefold() in names and not token.text.islower())
@@ -163,7 +163,7 @@ def _roles(reading: Reading) -> tuple[tuple[str, Around], ...]:
 @lru_cache(maxsize=4096)
 def _together(reading: Reading) -> frozenset[frozenset[str]]:
     """The pairs of names in one enumeration."""
-    names = {name for place, name in _names(reading) if place or name not in _STARTERS}
+    names = {name for place, name in _names(reading) if place or name not in STARTERS}
     found = [token for token in reading.tokens if token.text.casefold() in names]
     runs: list[list[str]] = [[]]
     end = 0
