@@ -34,6 +34,7 @@ _WHEN = re.compile(
 )
 # Two sentences tell the same if their vectors are so near and so many of the shorter one's words are shared.
 _ALIKE = ((0.8, 0.4), (0.65, 0.65))
+_NEAREST = 8  # events that are looked at
 # What ends: the object of giving something up, the subject of ending. "Lost" is left out: cases and staff are lost too.
 _END = (
     r"(?=\s(?:in|on|since|by|at|for|after|until) (?:\d|(?:early|late|mid)|[A-Z][a-z]+ \d)"
@@ -74,6 +75,32 @@ class Told:
         for day in reversed(days(reading)):
             text = text[: day.start] + text[day.end :]
         return frozenset(stems(text))
+
+    @cached_property
+    def figures(self) -> frozenset[str]:
+        """The numbers in it that are no dates."""
+        reading = read(self.text)
+        spans = [(day.start, day.end) for day in days(reading)]
+        return frozenset(
+            found.group()
+            for found in re.finditer(r"\d[\d.,]*\d|\d", reading.text)
+            if not any(start <= found.start() < end for start, end in spans)
+        )
+
+    @cached_property
+    def ended(self) -> tuple[frozenset[str], ...]:
+        """What it says has ended, as the stems of the words for it without names; two at least."""
+        text = read(self.text).text
+        found = [match for pattern in (_GIVEN_UP, _ENDED) for match in pattern.finditer(text)]
+        what = [next(filter(None, match.groups()), "") for match in found]
+        cores = [frozenset(stems(re.sub(r"\b[A-Z][\w-]*(?:'s)?", "", words))) - _LIGHT for words in what]
+        return tuple(core for core in cores if len(core) >= 2)
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The words in it that begin with a capital letter and may be names, in lower case."""
+        words = {word.casefold() for word in re.findall(r"\b[A-Z]\w+", self.text)}
+        return frozenset(words - PLAIN - STARTERS - {*MONTHS})
 
 
 @dataclass(frozen=True)
@@ -172,16 +199,16 @@ def events(snapshot: Snapshot) -> list[Event]:
     for found in by_month.values():
         found.sort(key=lambda pair: _age(pair[1]))
         vectors = snapshot.vectors(np.array([told.number for _, told in found]))
-        leads: list[int] = []
+        leads = np.zeros_like(vectors)
         made: list[Event] = []
         for place, (moment, told) in enumerate(found):
-            near = vectors[leads] @ vectors[place] if leads else np.zeros(0)
-            likely = [int(which) for which in np.argsort(-near) if near[which] >= _ALIKE[-1][0]]
+            near = leads[: len(made)] @ vectors[place]
+            likely = [int(which) for which in np.argsort(-near)[:_NEAREST] if near[which] >= _ALIKE[-1][0]]
             same = (made[which] for which in likely if _is_told_by(made[which], moment, told, float(near[which])))
             event = next(same, None)
             if event is None:
+                leads[len(made)] = vectors[place]
                 made.append(Event(moment, told))
-                leads.append(place)
             else:
                 event.also.append(told)
         out += made
@@ -194,7 +221,7 @@ def _is_told_by(event: Event, moment: Moment, told: Told, near: float) -> bool:
     """Whether a sentence tells of the event. One article does not tell it twice: its sentences complete each other."""
     if not event.when.fits(moment) or any(other.article.id == told.article.id for other in event.tellings):
         return False
-    if not all(_same_figures(other.text, told.text) for other in event.tellings):
+    if not all(other.figures <= told.figures or told.figures <= other.figures for other in event.tellings):
         return False
     one, two = event.told.words, told.words
     shared = len(one & two) / max(1, min(len(one), len(two)))
@@ -207,9 +234,15 @@ def _link(found: Sequence[Event]) -> None:
     An event ends another if a later article says that something was given up or ended, and the other that there was
     this something: all of its words, two at least, and the name of somebody who has to do with both.
     """
-    enders = [(event, told, ended) for event in found for told in event.tellings for ended in _ended(told)]
+    enders: dict[str, list[tuple[int, Event, Told, frozenset[str]]]] = defaultdict(list)
     for event in found:
-        for other, told, ended in enders:
+        for told in event.tellings:
+            for ended in told.ended:
+                enders[min(ended)].append((len(enders), event, told, ended))
+    for event in found:
+        words = frozenset().union(*(told.words for told in event.tellings))
+        near = [each for word in words & enders.keys() for each in enders[word] if each[3] <= words]
+        for _, other, told, ended in sorted(near, key=lambda each: (each[1].when.key, each[0])):
             if other.when.first > event.when.first and _says_of(event, ended, told):
                 event.ended_by = other
                 other.ends.append(event)
@@ -218,42 +251,11 @@ def _link(found: Sequence[Event]) -> None:
 
 def _says_of(event: Event, ended: frozenset[str], ender: Told) -> bool:
     for told in event.tellings:
-        if _age(told)[0] >= _age(ender)[0]:
-            continue
-        own = frozenset().union(*_ended(told))
-        words = told.words - own
-        if ended <= words and _names(ender.text) & _names(told.text):
+        # What a sentence says has ended itself, it does not say is there.
+        words = told.words.difference(*told.ended)
+        if _age(told)[0] < _age(ender)[0] and ended <= words and ender.names & told.names:
             return True
     return False
-
-
-def _ended(told: Told) -> list[frozenset[str]]:
-    """What the sentence says has ended, as the stems of its words without names; two at least."""
-    text = read(told.text).text
-    found = [match for pattern in (_GIVEN_UP, _ENDED) for match in pattern.finditer(text)]
-    what = [next(filter(None, match.groups()), "") for match in found]
-    cores = [frozenset(stems(re.sub(r"\b[A-Z][\w-]*(?:'s)?", "", words))) - _LIGHT for words in what]
-    return [core for core in cores if len(core) >= 2]
-
-
-def _names(text: str) -> frozenset[str]:
-    words = {word.casefold() for word in re.findall(r"\b[A-Z]\w+", text)}
-    return frozenset(words - PLAIN - STARTERS - {*MONTHS})
-
-
-def _same_figures(one: str, two: str) -> bool:
-    mine, theirs = _figures(one), _figures(two)
-    return mine <= theirs or theirs <= mine
-
-
-def _figures(text: str) -> frozenset[str]:
-    reading = read(text)
-    spans = [(day.start, day.end) for day in days(reading)]
-    return frozenset(
-        found.group()
-        for found in re.finditer(r"\d[\d.,]*\d|\d", reading.text)
-        if not any(start <= found.start() < end for start, end in spans)
-    )
 
 
 @dataclass(frozen=True)

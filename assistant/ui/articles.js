@@ -6,6 +6,7 @@ const results = element.querySelector(".results");
 let asked = 0;
 let page = 0;
 let pause;
+const offered = new Map();
 
 async function show(to = 0) {
   const mine = ++asked;
@@ -27,11 +28,11 @@ async function show(to = 0) {
 
 // The first option, "all", stays, and so does what is chosen.
 function options(select, html) {
-  if (html === undefined || select.dataset.html === html) return;
+  if (html === undefined || offered.get(select) === html) return;
   const chosen = select.value;
   while (select.options.length > 1) select.remove(1);
   select.insertAdjacentHTML("beforeend", html);
-  select.dataset.html = html;
+  offered.set(select, html);
   select.value = chosen;
   if (select.value !== chosen) select.value = "";
 }
