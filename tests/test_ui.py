@@ -1,6 +1,5 @@
 """The chat page in a real browser: once with the real server and its corpus, once with a chain made for the test."""
 
-import os
 import threading
 import time
 from collections.abc import Iterator
@@ -9,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from browser import NoBrowserError, ask, box, chromium, ready, real_server, served
+from browser import ask, box, ready, real_server, served
 from fastapi import FastAPI
 from helpers import make_article
 from playwright.sync_api import Browser, Page, expect
@@ -21,17 +20,6 @@ from assistant.ui.page import STARTERS, mount_ui
 
 QUESTION = "what ties OpenAI to Azure?"
 HOSTILE = '<img src=x onerror="window.owned=1"><script>window.owned=1</script> [link](javascript:alert(1)) [1]'
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    try:
-        with chromium() as started:
-            yield started
-    except NoBrowserError as error:
-        if os.environ.get("CI"):
-            pytest.fail(f"No Chromium can be started: {error}")
-        pytest.skip(f"NO BROWSER TEST WAS RUN: no Chromium can be started ({error}). Set CHROMIUM to its path.")
 
 
 @pytest.fixture(scope="session")

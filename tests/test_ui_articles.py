@@ -1,13 +1,12 @@
 """The articles tab in a real browser: find, read, add and remove articles, hostile ones too."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 import pytest
-from browser import NoBrowserError, chromium, ready, served
+from browser import ready, served
 from fastapi import FastAPI
 from helpers import HashEmbeddings, write_article
 from playwright.sync_api import Browser, Locator, Page, expect
@@ -25,17 +24,6 @@ from assistant.ui.page import mount_ui
 HOSTILE = '<img src=x onerror="window.owned=1"><script>window.owned=1</script> [link](javascript:alert(1)) \u202eevil'
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    try:
-        with chromium() as started:
-            yield started
-    except NoBrowserError as error:
-        if os.environ.get("CI"):
-            pytest.fail(f"No Chromium can be started: {error}")
-        pytest.skip(f"NO BROWSER TEST WAS RUN: no Chromium can be started ({error}). Set CHROMIUM to its path.")
-
-
 def write_corpus(folder: Path) -> None:
     for number in range(30):
         write_article(
@@ -50,11 +38,6 @@ def write_corpus(folder: Path) -> None:
     write_article(
         folder, "evil.md", f"{HOSTILE}\n", title=HOSTILE, outlet=HOSTILE, topics=[HOSTILE], published="2020-01-01"
     )
-
-
-@pytest.fixture(scope="module")
-def scorer() -> Scorer:
-    return Scorer()
 
 
 class Site:

@@ -1,11 +1,10 @@
 """The timeline tab in a real browser: each point opens its sentence, by mouse and by keyboard, on any screen."""
 
-import os
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from browser import NoBrowserError, chromium, ready, served
+from browser import ready, served
 from conftest import SettingsFactory
 from fastapi import FastAPI
 from helpers import HashEmbeddings, make_article, write_article
@@ -22,17 +21,6 @@ from assistant.ui.timeline import Wanted, listed, plot
 HOSTILE = (
     '<img src=x onerror="window.owned=1"><script>window.owned=1</script> On 3 May 2020 [x](javascript:alert(1)) came.'
 )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    try:
-        with chromium() as started:
-            yield started
-    except NoBrowserError as error:
-        if os.environ.get("CI"):
-            pytest.fail(f"No Chromium can be started: {error}")
-        pytest.skip(f"NO BROWSER TEST WAS RUN: no Chromium can be started ({error}). Set CHROMIUM to its path.")
 
 
 @pytest.fixture(scope="module")
