@@ -1,4 +1,4 @@
-"""The command line: `assistant sync`, `add`, `ask`, `serve`; the evaluation brings `evaluate`, `testset`, `feedback`."""
+"""The command line: `assistant sync`, `add`, `ask`, `serve`; the evaluation has `evaluate`, `testset`, `feedback`."""
 
 import socket
 import sys
