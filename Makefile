@@ -30,7 +30,7 @@ install: .venv/.installed ## Set up the virtual environment, nothing else
 run: install ## Index the articles and serve the chat on http://127.0.0.1:7860
 	@$(BIN)/assistant serve --port $(PORT)
 
-test: install chromium ## Run the tests
+test: install chromium .venv/.model ## Run the tests
 	@$(BIN)/pytest
 
 check: install ## Format, lint and types, without changing anything
@@ -62,6 +62,11 @@ baselines: install ## Make the committed baselines anew; CHAT=provider:model mak
 
 screenshots: install chromium ## Take the README's pictures
 	@$(BIN)/python -m tests.screenshots docs
+
+# A small chat model for the tests, 200 MB with what runs it.
+.venv/.model: .venv/.installed
+	@uv=$$(command -v uv || echo $(BIN)/uv); $$uv sync --frozen --inexact --group model --quiet
+	@touch $@
 
 chromium: install
 	@.ci/chromium

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import hypothesis
+import local_model
 import pytest
 from browser import NoBrowserError, chromium
 from helpers import ROOT
@@ -114,6 +115,16 @@ def make_chain(settings: SettingsFactory, local_embeddings: LocalEmbeddings, sco
     yield make
     for chain in made:
         chain.index.close()
+
+
+@pytest.fixture(scope="session")
+def local_model_url() -> Iterator[str]:
+    """The address of a small chat model that runs on this machine."""
+    if missing := local_model.missing():
+        assert not os.environ.get("CI"), missing
+        pytest.skip(missing)
+    with local_model.serving() as url:
+        yield url
 
 
 @pytest.fixture
