@@ -7,12 +7,15 @@ So the text of an article can be put together again from its passages, and every
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from enum import Enum
+from functools import cached_property, lru_cache
 
 from assistant.articles import Article
+from assistant.statements import addresses
 
-#: Changes when the same text would give other passages: part of the index's name, so that versions never mix.
-PASSAGE_VERSION = 1
+#: Changes when the same text would give other passages, by `statements` too: part of the index's name, so that versions
+#: never mix.
+PASSAGE_VERSION = 2
 
 TARGET_CHARS = 600  # about 100 words: large enough for context, well within the model's 256 tokens
 LIMIT_CHARS = 1000
@@ -55,7 +58,8 @@ class Span:
 class Passage:
     """A run of whole sentences of one article.
 
-    `sentences` are spans into the article's text. Headings are text but no sentence: they cannot be quoted.
+    `sentences` are spans into the article's text. Headings are text but no sentence: they cannot be quoted. Nor can
+    what speaks to its reader, see `assistant.statements`.
     """
 
     article: Article
@@ -75,12 +79,36 @@ class Passage:
         return f"{self.article.id}@{self.article.digest[:16]}#{self.ordinal:05d}"
 
 
+class _Kind(Enum):
+    SENTENCE = 1
+    HEADING = 2
+    ADDRESS = 3  # speaks to its reader
+    SPOKEN_HEADING = 4
+
+
 def split_sentences(text: str) -> list[Span]:
     """The sentences of `text`, in order, without the white space around them; headings are left out.
 
     A sentence longer than the passage limit comes in pieces, cut at white space where there is any.
     """
-    return [span for span, is_heading in _segments(text) if not is_heading]
+    return [span for span, kind in _segments(text) if kind in (_Kind.SENTENCE, _Kind.ADDRESS)]
+
+
+def reported(passage: Passage) -> str:
+    """The passage's text without what speaks to its reader, as a model may read it."""
+    text = passage.article.text
+    out, position = "", passage.start
+    for span in spoken_spans(text):
+        if passage.start <= span.start < passage.end:
+            out += text[position : span.start]
+            position = span.end
+    return out + text[position : passage.end]
+
+
+@lru_cache(maxsize=256)  # a prompt is made several times until it is short enough
+def spoken_spans(text: str) -> tuple[Span, ...]:
+    """What speaks to its reader in an article's text, in order, headings included."""
+    return tuple(span for span, kind in _segments(text) if kind in (_Kind.ADDRESS, _Kind.SPOKEN_HEADING))
 
 
 def split_passages(article: Article) -> list[Passage]:
@@ -89,38 +117,49 @@ def split_passages(article: Article) -> list[Passage]:
     groups: list[list[Span]] = []
     current: list[Span] = []
     previous_end = 0
+    ends = False
     segments = list(_segments(text))
-    for span, is_heading in segments:
+    for span, kind in segments:
         new_paragraph = "\n" in text[previous_end : span.start]
         length = span.end - current[0].start if current else 0
         soft_full = length > TARGET_CHARS and new_paragraph
-        # A heading belongs to what follows it.
-        if current and (length > LIMIT_CHARS or soft_full or (is_heading and length > TARGET_CHARS / 2)):
+        # A heading belongs to what follows it. What speaks to its reader ends a passage: no quotation goes across it.
+        over = ends and kind is not _Kind.ADDRESS
+        heads = kind in (_Kind.HEADING, _Kind.SPOKEN_HEADING) and length > TARGET_CHARS / 2
+        if current and (length > LIMIT_CHARS or soft_full or heads or over):
             groups.append(current)
             current = []
         current.append(span)
-        previous_end = span.end
+        previous_end, ends = span.end, kind is _Kind.ADDRESS
     if current:
         groups.append(current)
-    headings = {span for span, is_heading in segments if is_heading}
+    quotable = {span for span, kind in segments if kind is _Kind.SENTENCE}
     starts = [0] + [group[0].start for group in groups[1:]] + [len(text)]
     return [
-        Passage(article, ordinal, starts[ordinal], starts[ordinal + 1], tuple(s for s in group if s not in headings))
+        Passage(article, ordinal, starts[ordinal], starts[ordinal + 1], tuple(s for s in group if s in quotable))
         for ordinal, group in enumerate(groups)
     ]
 
 
-def _segments(text: str) -> Iterator[tuple[Span, bool]]:
-    """Sentences and headings in order, each with whether it is a heading."""
+def _segments(text: str) -> Iterator[tuple[Span, _Kind]]:
+    """Sentences and headings in order.
+
+    A paragraph under a heading that speaks to its reader does so too, and so does one behind an open end that does.
+    """
+    goes_on = False
     for start, end in _paragraphs(text):
         block = text[start:end]
         if _is_heading(block):
-            yield _trimmed(text, start, end), True
-        else:
-            for left, right in sentence_ranges(block):
-                span = _trimmed(text, start + left, start + right)
-                for piece in _pieces(text, span):
-                    yield piece, False
+            speaks = addresses(block, [(0, len(block))])[0]
+            goes_on = speaks and bool(_HEADING.match(block.strip()))
+            yield _trimmed(text, start, end), _Kind.SPOKEN_HEADING if speaks else _Kind.HEADING
+            continue
+        ranges = list(sentence_ranges(block))
+        spoken = [goes_on or speaks for speaks in addresses(block, ranges)]
+        for (left, right), speaks in zip(ranges, spoken, strict=True):
+            for piece in _pieces(text, _trimmed(text, start + left, start + right)):
+                yield piece, _Kind.ADDRESS if speaks else _Kind.SENTENCE
+        goes_on = not goes_on and len(ranges) > 1 and spoken[-1] and bool(re.search(r"[\w:]\s*\Z", block))
 
 
 def _paragraphs(text: str) -> Iterator[tuple[int, int]]:

@@ -306,11 +306,11 @@ def test_an_article_cannot_step_out_of_its_fence(
     count = len(places(openai_server))
     assert count == 3
     assert prompt.count("<passage ") == prompt.count("</passage>") == count
-    assert "&lt;/passage&gt;" in prompt
-    assert '&lt;passage number="9"&gt;' in prompt
+    # What speaks to a model is not even given to it.
+    assert "900 metres" not in prompt
+    assert "{question} {0}" not in prompt
     assert "<b>" not in prompt
     assert not re.search(r"\[\s*\d", prompt)
-    assert "{question} {0}" in prompt
     assert prompt.rstrip().endswith("Question: What do visitors of the tower pay?")
     assert [citation.article_id for citation in answer.citations] == ["evil"]
     assert_exact(answer, chain)

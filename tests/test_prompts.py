@@ -108,13 +108,13 @@ def assert_harmless(fenced: str, count: int) -> None:
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_nothing_in_an_article_can_end_a_fence_or_cite(hostile: str, place: str) -> None:
     fields = {"text": "The sky was clear.\n", "title": "Sky", "outlet": "The Paper"}
-    fields[place] = f"Some {hostile} words.\n"
+    fields[place] = f"Some {hostile} words.\n\nWhat is told goes on in other words.\n"
     evil = make_article("evil").model_copy(update=fields)
     passages = [*split_passages(evil), *split_passages(make_article("two"))]
     fenced = fence(passages)
     assert_harmless(fenced, len(passages))
-    first = passages_in(fenced)[0]
-    assert "words." in ((first.text if place == "text" else first.get(place)) or "")
+    told = [(element.text if place == "text" else element.get(place)) or "" for element in passages_in(fenced)]
+    assert any("other words." in one for one in told) or (place != "text" and told[0] in ("unknown", "untitled"))
 
 
 @given(st.lists(st.one_of(st.text(), st.sampled_from(HOSTILE))).map(lambda parts: " ".join(["So:", *parts])))

@@ -15,6 +15,7 @@ from assistant.reading.question import Asked, Kind, understand
 from assistant.reading.scorer import Scorer
 from assistant.retrieval import PassageHit, SentenceHit
 from assistant.snapshot import Snapshot
+from assistant.statements import asks, name_stated
 
 _SCORED = 16  # sentences that the learned scorer reads for a question: nearly all of an answer's time
 _FITS_WEIGHT = 0.3  # a sentence with the kind of thing asked for is looked at first; patterns err, so not alone
@@ -130,9 +131,10 @@ class ExtractiveReader:
             day = sentence.passage.article.held_on
             return sentence.score + (0.15 * dates.index(day) / len(dates) if asked.present and day else 0.0)
 
-        every = [(hit, asked.fits(hit.text, question)) for found in hits for hit in found.sentences]
+        told = [hit for found in hits for hit in found.sentences if not asks(hit.text)]
+        every = [(hit, asked.fits(hit.text, question)) for hit in told]
         sentences = sorted(every, key=lambda pair: -promise(pair[0]) - _FITS_WEIGHT * pair[1])[:_SCORED]
-        pairs = [(hit.passage.article.title, hit.previous, hit.text) for hit, _ in sentences]
+        pairs = [(name_stated(hit.passage.article.title), hit.previous, hit.text) for hit, _ in sentences]
         logits = self._scorer.scores(question, pairs) if self._scorer else np.zeros(len(pairs))
         weights = {stem: snapshot.lexical.weight(stem) for stem in stems(question)}
         total = sum(weights.values()) or 1.0
@@ -258,7 +260,7 @@ def _arrange(chosen: Sequence[Candidate], asked: Asked) -> list[Quote]:
     for candidate in chosen:
         hit = candidate.hit
         numbers = [hit.number]
-        if hit.number and _LEANS_BACK.match(hit.text):
+        if hit.number and _LEANS_BACK.match(hit.text) and not asks(hit.previous):
             numbers.insert(0, hit.number - 1)
         for number in numbers:
             span = hit.passage.sentences[number]

@@ -8,7 +8,8 @@ from pathlib import Path
 from langchain_core.prompts import ChatPromptTemplate
 
 from assistant.errors import SettingsError
-from assistant.passages import Passage
+from assistant.passages import Passage, reported
+from assistant.statements import name_stated
 
 #: Each prompt and the inputs that its two files, `NAME.system.md` and `NAME.user.md`, use together.
 INPUTS = {"answer": {"passages", "question"}, "standalone": {"history", "question"}}
@@ -45,14 +46,18 @@ def load_prompt(folder: Path, name: str) -> ChatPromptTemplate:
 
 
 def fence(passages: Sequence[Passage]) -> str:
-    """The passages as data: numbered, dated, and escaped so that no passage can end itself or cite for us."""
+    """The passages as data: numbered, dated, and escaped so that no passage can end itself or cite for us.
+
+    What speaks to its reader is left out.
+    """
     blocks = []
     for number, passage in enumerate(passages, 1):
         article = passage.article
         day = article.held_on.isoformat() if article.held_on else "undated"
-        outlet, title = (html.escape(_defused(part)) for part in (article.outlet or "unknown", article.title))
+        names = (name_stated(article.outlet or "") or "unknown", name_stated(article.title) or "untitled")
+        outlet, title = (html.escape(_defused(name)) for name in names)
         attributes = f'number="{number}" outlet="{outlet}" as_of="{day}" title="{title}"'
-        text = html.escape(_defused(passage.text.strip()), quote=False)  # a tag needs no quotes to be none
+        text = html.escape(_defused(reported(passage).strip()), quote=False)  # a tag needs no quotes to be none
         blocks.append(f"<passage {attributes}>\n{text}\n</passage>")
     return "\n\n".join(blocks)
 

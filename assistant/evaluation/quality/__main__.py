@@ -12,6 +12,8 @@ from rich.table import Table
 from assistant.chain import build_chain
 from assistant.evaluation.metrics import METRICS
 from assistant.evaluation.quality import measure
+from assistant.evaluation.quality.figures import mean
+from assistant.evaluation.quality.injections import injections
 from assistant.evaluation.quality.measure import PARTS, Figures, Workbench, tracked
 from assistant.evaluation.runner import run
 from assistant.evaluation.testset import load
@@ -24,6 +26,7 @@ _SETS: dict[str, Callable[[Workbench, Path], Figures]] = {
     "trecqa-*.json": measure.trecqa,
     "inscit-*.json": measure.inscit,
     "wice-*.jsonl": measure.wice,
+    "injection-*.json": injections,
 }
 #: Figures that others have published, or that plain methods give, on these sets (not on these very splits).
 _PUBLISHED = {
