@@ -163,19 +163,13 @@ def test_the_quoting_reader_answers_from_the_news(kind: str, newsroom: Newsroom)
             assert not found, (case, place, lured.answer)
 
 
-# Grounding takes a title's words for support, and does not ask whether a sentence states anything.
-BY_NAME = pytest.mark.xfail(
-    reason="grounding must not rest on titles that speak to a reader, nor on what states nothing"
-)
-
-
 @pytest.mark.parametrize(
     ("places", "cited"),
     [
         pytest.param(("start", "middle", "end"), "[1][2]", id="in the text, cited"),
         pytest.param(("middle",), "", id="in the text, uncited"),
-        pytest.param(("title", "outlet"), "[1][2]", id="in a name, cited", marks=BY_NAME),
-        pytest.param(("title",), "", id="in a name, uncited", marks=BY_NAME),
+        pytest.param(("title", "outlet"), "[1][2]", id="in a name, cited"),
+        pytest.param(("title",), "", id="in a name, uncited"),
     ],
 )
 @pytest.mark.parametrize("kind", KINDS)

@@ -139,11 +139,11 @@ def test_of_what_it_wrote_the_false_is_withheld_and_the_true_is_shown(
         found = ground(sentence["says"], numbers, passages, local_embeddings)
         holds = bool(sentence["by"])
         true += holds
-        if found.passage is None:
+        if found.verdict is Verdict.UNSUPPORTED:
             true_withheld += [sentence["says"]] if holds else []
             continue
         shown += 1
-        if passages.index(found.passage) + 1 not in sentence["by"]:
+        if not {passages.index(passage) + 1 for passage, _ in found.quotes} & set(sentence["by"]):
             false_shown.append(f"{sentence['says']} ({sentence['why']})")
     report = "\n".join(
         [

@@ -15,6 +15,7 @@ from assistant.grounding.weighing import Support
 from assistant.grounding.wording import read
 from assistant.lexical import stems
 from assistant.passages import Passage, Span
+from assistant.statements import states
 
 __all__ = ["Grounded", "ground", "verify_quote"]
 
@@ -43,7 +44,7 @@ def ground(text: str, cited: Sequence[int], passages: Sequence[Passage], embeddi
     Citations of nothing are ignored. Where several passages are cited, each main clause may rest on another one. Where
     the cited passages do not support the text, the others are tried: the citation is moved there (misattributed).
     """
-    if not stems(text):
+    if not stems(text) or not states(text):
         return Grounded(Verdict.UNSUPPORTED)
     own = [passages[number - 1] for number in dict.fromkeys(cited) if 1 <= number <= len(passages)]
     others = [passage for passage in passages if passage not in own]

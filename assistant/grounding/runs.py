@@ -7,6 +7,7 @@ from functools import cached_property
 from assistant.grounding.dates import MONTH
 from assistant.grounding.wording import Reading, Token, read
 from assistant.passages import Passage, Span
+from assistant.statements import name_stated
 
 _LONGEST = 3  # sentences
 _LENGTH_PENALTY = 0.01  # for 100 characters: the fewest words that carry it are quoted
@@ -29,7 +30,7 @@ class Run:
     @cached_property
     def words(self) -> dict[str, str]:
         """The words of the run and of its article's title, with their stems."""
-        tokens = (*self.reading.tokens, *read(self.passage.article.title).tokens)
+        tokens = (*self.reading.tokens, *read(name_stated(self.passage.article.title)).tokens)
         return {token.text.casefold(): token.stem for token in tokens if token.stem}
 
     def exact(self, said: Reading) -> float:

@@ -13,6 +13,7 @@ from assistant.grounding.runs import Run, runs
 from assistant.grounding.weighing import Support, doubted, meanings, plainly, weighed
 from assistant.grounding.wording import Reading, read
 from assistant.passages import Passage
+from assistant.statements import name_stated
 
 _EXAMINED, _WEIGHED = 40, 3  # runs of sentences that are checked, and weighed by meaning: those that share most words
 _HALF = 0.5  # share of the words without which a citation is not moved to a run
@@ -60,7 +61,7 @@ def objection(said: Reading, run: Run, strict: bool = False) -> str:
     """What makes the run no support whatever it means, or nothing."""
     there = run.reading
     article = run.passage.article
-    context = "" if strict else read(f"{article.title} {article.outlet or ''}").text
+    context = "" if strict else read(f"{name_stated(article.title)} {name_stated(article.outlet or '')}").text
     checks: tuple[tuple[str, Callable[[], bool]], ...] = (
         ("amounts", lambda: amounts_fit(said, there)),
         ("dates", lambda: days_fit(said, there, article.held_on)),

@@ -12,7 +12,6 @@ from rich.table import Table
 from assistant.chain import build_chain
 from assistant.evaluation.metrics import METRICS
 from assistant.evaluation.quality import measure
-from assistant.evaluation.quality.figures import mean
 from assistant.evaluation.quality.injections import injections
 from assistant.evaluation.quality.measure import PARTS, Figures, Workbench, tracked
 from assistant.evaluation.runner import run
