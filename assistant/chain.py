@@ -30,6 +30,7 @@ from assistant.retrieval import HybridRetriever, PassageHit
 from assistant.settings import Settings
 from assistant.snapshot import Snapshot
 from assistant.spelling import mend
+from assistant.suggestions import Suggestions
 
 _LOG = logging.getLogger(__name__)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]+")
@@ -96,6 +97,7 @@ class AnswerChain(Runnable[Any, Answer]):
         self._scorer = scorer
         self._quoting = ExtractiveReader(scorer)
         self._chat = chat
+        self._suggestions = Suggestions(self._quote)
 
     @property
     def reader(self) -> str:
@@ -123,6 +125,20 @@ class AnswerChain(Runnable[Any, Answer]):
         """Do what the first question would otherwise wait for: lexical search, the vector store, the models."""
         hits = self._retriever.search("warm")
         self._quoting.read("warm", hits, self.index.snapshot)
+
+    def suggestions(self, answer: Answer | None, count: int, asked: Sequence[str] = ()) -> list[str]:
+        """At most `count` questions that the articles answer: to go on with after `answer`, or to start with.
+
+        Each is tried on the quoting reader first, which can take a second or two; not for where somebody waits.
+        """
+        return self._suggestions.find(self.index.snapshot, answer, count, asked)
+
+    def _quote(self, question: str) -> Answer:
+        """The answer of the quoting reader, whoever else answers here."""
+        run = _Run(Question(question=question), self.index.snapshot, Allowance(self.settings.model_timeout))
+        run.standalone = question
+        run.hits = self._retriever.search(question, run.snapshot)
+        return self._by_quoting(run)
 
     # -- stages --------------------------------------------------------------------------------------------------
 

@@ -12,6 +12,9 @@ from pydantic import Field
 from assistant.answer import Answer, Frozen, Turn
 from assistant.errors import AssistantError
 
+#: In the data directory.
+FEEDBACK_FILE = "feedback.sqlite3"
+
 _TABLE = """CREATE TABLE IF NOT EXISTS feedback (
     answer_id TEXT PRIMARY KEY, given TEXT NOT NULL, helpful INTEGER NOT NULL, reason TEXT, feedback TEXT NOT NULL
 )"""

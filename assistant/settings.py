@@ -24,7 +24,9 @@ class Settings(BaseSettings):
     )
 
     corpus_dir: Path = Field(Path("corpus"), description="Folder of articles: .md with front matter, .txt")
-    data_dir: Path = Field(Path(".assistant"), description="Folder for the index; may be deleted at any time")
+    data_dir: Path = Field(
+        Path(".assistant"), description="Folder for feedback, and for the index, which can be made again"
+    )
     chat_model: str | None = Field(
         None,
         description="`extractive`, or `provider:model` as LangChain's init_chat_model takes it. "

@@ -10,13 +10,13 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
 from helpers import ROOT
-from playwright.sync_api import Browser, Error, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Locator, Page, TimeoutError, sync_playwright
 
 _ARGUMENTS = [
     "--no-sandbox",
@@ -115,6 +115,15 @@ def ready(page: Page, url: str) -> Page:
     page.wait_for_load_state("domcontentloaded")
     page.locator("#tip").wait_for(state="attached")
     return page
+
+
+def reload(page: Page) -> None:
+    """Reload the page once it is at rest: what a reload cuts off, Gradio reports on the console as an error."""
+    with suppress(TimeoutError):
+        page.locator("#next section").wait_for(timeout=3_000)
+    page.wait_for_timeout(300)
+    page.reload()
+    page.locator("#tip").wait_for(state="attached")
 
 
 def box(page: Page) -> Locator:

@@ -12,7 +12,7 @@ from browser import NoBrowserError, chromium
 from helpers import ROOT
 from hypothesis.database import DirectoryBasedExampleDatabase
 from openai_server import OpenAIServer
-from playwright.sync_api import Browser
+from pages import browser, own_server, page, server, store  # noqa: F401
 
 from assistant.chain import AnswerChain, build_chain
 from assistant.embeddings import LocalEmbeddings
@@ -130,17 +130,5 @@ def local_model_url() -> Iterator[str]:
 @pytest.fixture
 def openai_server() -> Iterator[OpenAIServer]:
     """A server on loopback that speaks OpenAI's protocol."""
-    with OpenAIServer() as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """One Chromium for all browser tests: playwright starts once in a process."""
-    try:
-        with chromium() as started:
-            yield started
-    except NoBrowserError as error:
-        if os.environ.get("CI"):
-            pytest.fail(f"No Chromium can be started: {error}")
-        pytest.skip(f"NO BROWSER TEST WAS RUN: no Chromium can be started ({error}). Set CHROMIUM to its path.")
+    with OpenAIServer() as started:
+        yield started

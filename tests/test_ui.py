@@ -1,116 +1,14 @@
 """The chat page in a real browser: once with the real server and its corpus, once with a chain made for the test."""
 
-import threading
-import time
-from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
-from browser import ask, box, ready, real_server, served
-from fastapi import FastAPI
-from helpers import make_article
+from browser import ask, box, ready, reload
+from pages import HOSTILE, Chain
 from playwright.sync_api import Browser, Page, expect
 
-from assistant.answer import Answer, AnswerSentence, Citation, Outcome, Verdict
-from assistant.errors import QuestionError
-from assistant.settings import Settings
-from assistant.ui.page import STARTERS, mount_ui
-
 QUESTION = "what ties OpenAI to Azure?"
-HOSTILE = '<img src=x onerror="window.owned=1"><script>window.owned=1</script> [link](javascript:alert(1)) [1]'
-
-
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("server")
-    with real_server(folder / "data", folder / "log.txt") as url:
-        yield url
-
-
-class Chain:
-    """What the page uses of an `AnswerChain`; the question's words say how it answers."""
-
-    def __init__(self) -> None:
-        self.article = make_article(
-            "one", "Before. " * 400 + "The sky was clear.\nNobody saw it.\n", outlet="The Paper", as_of="2026-07-01"
-        )
-        self.evil = make_article("evil", f"{HOSTILE}\n").model_copy(update={"title": HOSTILE, "outlet": HOSTILE})
-        self.index = SimpleNamespace(snapshot=SimpleNamespace(articles={"one": self.article, "evil": self.evil}))
-        self.settings = Settings(adding="off")
-        self.asked: list[dict[str, Any]] = []
-        self.go_on = threading.Event()
-
-    def stream(self, request: dict[str, Any]) -> Iterator[Answer]:
-        self.asked.append(request)
-        question = request["question"]
-        if "refuse" in question:
-            raise QuestionError("The question is too long <b>by far</b>.")
-        if "break" in question:
-            raise ZeroDivisionError("/secret/path")
-        if "hold" in question:
-            self.go_on.wait(30)
-        article = self.evil if "evil" in question else self.article
-        quote = HOSTILE if "evil" in question else "The sky was clear."
-        words = quote.split(" ")
-        steps = range(1, len(words) + 1) if "slowly" in question else [len(words)]
-        for step in steps:
-            if "slowly" in question:
-                time.sleep(0.3 if step < 3 else 2)
-            yield self._answer(article, quote, " ".join(words[:step]), question)
-
-    @staticmethod
-    def _answer(article: Any, quote: str, text: str, question: str) -> Answer:
-        start = article.text.index(quote)
-        citation = Citation(
-            number=1,
-            article_id=article.id,
-            title=article.title,
-            outlet=article.outlet,
-            url=article.url,
-            published=None,
-            as_of=article.as_of,
-            quote=quote,
-            start=start,
-            end=start + len(quote),
-            passage=quote,
-        )
-        return Answer(
-            answer=f"{text} [1]",
-            outcome=Outcome.ANSWERED,
-            sentences=(AnswerSentence(text=text, citations=(1,), verdict=Verdict.SUPPORTED),),
-            citations=(citation,),
-            standalone_question=question,
-            reader="test",
-        )
-
-
-@pytest.fixture(scope="module")
-def own_server() -> Iterator[tuple[str, Chain]]:
-    chain = Chain()
-    with served(mount_ui(FastAPI(), chain)) as url:  # type: ignore[arg-type]
-        yield url, chain
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A visitor's page that must leave the console clean and call nobody but its own server."""
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
-    visited = context.new_page()
-    complaints: list[str] = []
-    requests: list[str] = []
-    visited.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    visited.on("pageerror", lambda error: complaints.append(str(error)))
-    visited.on("request", lambda request: requests.append(request.url))
-    yield visited
-    own = visited.url
-    origin = "/".join(own.split("/")[:3]) + "/"
-    foreign = [url for url in requests if not url.startswith((origin, "data:", "blob:"))]
-    context.close()
-    assert requests
-    assert foreign == []
-    assert complaints == []
 
 
 # -- the real server ---------------------------------------------------------------------------------------------------
@@ -128,24 +26,34 @@ def test_a_citation_opens_the_words_it_cites(page: Page, server: str) -> None:
     expect(turn.locator(".sources li")).to_have_count(turn.locator("button.cite").count())
 
 
-def test_a_starter_asks_its_question(page: Page, server: str) -> None:
-    ready(page, server).get_by_role("button", name=STARTERS[0]).click()
-    expect(page.locator(".turn .sources li").first).to_be_visible(timeout=60_000)
-    expect(page.locator(".turn .question")).to_contain_text(STARTERS[0])
-    expect(page.locator("#starters")).to_be_hidden()
+def test_suggested_questions_are_answered_one_after_the_other(page: Page, server: str) -> None:
+    ready(page, server)
+    for number in range(2):
+        suggested = page.locator("#next .starter").first
+        expect(suggested).to_be_visible(timeout=60_000)
+        question = suggested.inner_text()
+        suggested.click()
+        turn = page.locator(".turn").nth(number)
+        expect(turn.locator(".question")).to_contain_text(question, timeout=60_000)
+        expect(turn.locator(".sources li").first).to_be_visible(timeout=60_000)
+        expect(page.locator("#next").get_by_role("heading", name="Ask next")).to_be_visible(timeout=60_000)
+        assert question not in page.locator("#next").inner_text()
 
 
 def test_a_declined_answer_looks_different(page: Page, server: str) -> None:
     turn = ask(ready(page, server), "What is the boiling point of tungsten?")
     expect(turn.locator(".declined")).to_be_visible()
     expect(turn.locator("button.cite, .sources")).to_have_count(0)
+    expect(page.get_by_role("heading", name="The articles do answer")).to_be_visible(timeout=60_000)
+    page.locator("#next .starter").first.click()
+    expect(page.locator(".turn").nth(1).locator(".sources li").first).to_be_visible(timeout=60_000)
 
 
 def test_two_visitors_do_not_see_each_other(page: Page, browser: Browser, server: str) -> None:
     ask(ready(page, server), QUESTION)
     other = browser.new_context()
     second = ready(other.new_page(), server)
-    expect(second.get_by_role("button", name=STARTERS[0])).to_be_visible()
+    expect(second.locator(".turn")).to_have_count(0)
     ask(second, "Is the partnership over?")
     expect(second.locator(".turn")).to_have_count(1)
     expect(page.locator(".turn")).to_have_count(1)
@@ -174,12 +82,12 @@ def test_a_narrow_phone_never_scrolls_sideways(browser: Browser, server: str, sc
 
 def test_the_conversation_outlives_a_reload(page: Page, server: str) -> None:
     ask(ready(page, server), QUESTION)
-    page.reload()
+    reload(page)
     expect(page.locator(".turn .sources li").first).to_be_visible()
     page.get_by_role("button", name="New conversation").click()
     expect(page.locator(".turn")).to_have_count(0)
-    page.reload()
-    expect(page.get_by_role("button", name=STARTERS[0])).to_be_visible()
+    reload(page)
+    expect(page.get_by_role("heading", name="Try one of these")).to_be_visible(timeout=60_000)
     expect(page.locator(".turn")).to_have_count(0)
 
 
@@ -205,7 +113,7 @@ def test_the_same_citation_can_be_opened_again(page: Page, own_server: tuple[str
     turn.locator("button.source-item").click()
     mark = page.locator("#source mark")
     expect(mark).to_be_in_viewport(ratio=1)
-    page.locator("#source .source").evaluate("element => { element.scrollTop = 0; }")
+    page.locator("#source .source-body").evaluate("element => { element.scrollTop = 0; }")
     expect(mark).not_to_be_in_viewport()
     turn.locator("button.cite").click()
     expect(mark).to_be_in_viewport(ratio=1)
@@ -284,7 +192,7 @@ def test_stop_keeps_what_was_answered(page: Page, own_server: tuple[str, Chain])
     ask(page, "sky?")
     page.wait_for_timeout(2500)
     assert "clear" not in page.locator(".turn .words").first.inner_text()
-    page.reload()
+    reload(page)
     expect(page.locator(".turn .note")).to_contain_text("Stopped")
     expect(page.locator(".turn")).to_have_count(2)
 
@@ -316,10 +224,20 @@ def test_one_slow_answer_holds_up_nobody(page: Page, browser: Browser, own_serve
     other.close()
 
 
-def test_starters_hide_where_the_articles_are_about_something_else(page: Page, own_server: tuple[str, Chain]) -> None:
-    ready(page, own_server[0])
-    expect(page.get_by_role("heading", name="Ask the story")).to_be_visible()
-    expect(page.locator("#starters")).to_have_count(0)
+def test_nothing_is_suggested_where_nothing_can_be_answered(page: Page, own_server: tuple[str, Chain]) -> None:
+    ask(ready(page, own_server[0]), "sky?")
+    expect(page.locator("#next section")).to_have_count(0)
+
+
+def test_a_suggested_question_is_asked_as_it_stands(page: Page, own_server: tuple[str, Chain]) -> None:
+    url, chain = own_server
+    chain.suggested = [f"{HOSTILE} & more?"]
+    ready(page, url)
+    page.locator("#next .starter").click()
+    expect(page.locator(".turn footer.small")).to_be_visible()
+    assert chain.asked[-1]["question"] == f"{HOSTILE} & more?"
+    chain.suggested = []
+    assert page.evaluate("window.owned") is None
 
 
 def test_the_page_offers_no_files_no_uploads_and_no_functions(own_server: tuple[str, Chain]) -> None:

@@ -9,8 +9,9 @@ from helpers import make_article
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assistant.answer import Answer, AnswerSentence, Citation, Copy, Outcome, Verdict
-from assistant.ui import conversation, render
+from assistant.answer import Answer, AnswerSentence, Citation, Copy, Found, Outcome, Usage, Verdict
+from assistant.feedback import Reason
+from assistant.ui import conversation, drawer, render, share, source, sure, votes
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -28,7 +29,8 @@ HOSTILE = [
 ]
 TAGS = {
     *("article", "section", "header", "footer", "h1", "h2", "h3", "p", "div", "span", "ol", "li", "dl", "dt", "dd"),
-    *("a", "button", "q", "blockquote", "bdi", "time", "mark"),
+    *("a", "button", "q", "blockquote", "bdi", "time", "mark", "svg", "path", "details", "summary", "h4", "strong"),
+    *("form", "fieldset", "legend", "label", "input", "textarea", "nav", "ul"),
 }
 VOID = {"br", "img", "input", "link", "meta", "hr"}
 TEXT = st.one_of(
@@ -119,13 +121,17 @@ def test_nothing_in_an_answer_becomes_markup(
         reader=reader,
         standalone_question=sentence,
     )
-    page = Page(render.turn(question, render.reply(question, given_answer)))
+    kept = conversation.Exchange(
+        question=question, answer=given_answer, vote=conversation.Vote(helpful=False, comment=notice)
+    )
+    page = Page(render.exchange(kept, rateable=True))
     check_harmless(page)
     assert page.text("question") == f"You asked: {question}"
     assert page.text("title") == title
     assert page.text("quote") == quote
     assert page.text("note") == notice
     targets = [a for _, a in page.elements if "data-article" in a]
+    assert page.text("textarea") == notice
     assert {a["data-quote"] for a in targets} == {quote}
     assert {a["data-article"] for a in targets} == {title}
 
@@ -137,7 +143,7 @@ def test_the_panel_shows_the_whole_article_and_marks_the_quote(
     text = before + quote + after
     facts = {"title": title, "outlet": outlet, "author": author, "url": url}
     article = make_article(text=text).model_copy(update=facts)
-    page = Page(render.article_panel(article, len(before), len(before) + len(quote), quote))
+    page = Page(source.article_panel(article, len(before), len(before) + len(quote), quote))
     check_harmless(page)
     assert page.text("article-text") == text
     assert page.text("mark") == quote
@@ -147,7 +153,7 @@ def test_the_panel_shows_the_whole_article_and_marks_the_quote(
 
 @given(text=TEXT, start=st.integers(-5, 100), end=st.integers(-5, 100), quote=TEXT)
 def test_only_the_quoted_words_are_ever_marked(text: str, start: int, end: int, quote: str) -> None:
-    page = Page(render.article_panel(make_article(text=text), start, end, quote))
+    page = Page(source.article_panel(make_article(text=text), start, end, quote))
     assert page.text("article-text") == text
     if text[max(start, 0) : max(end, 0)] != quote:
         assert page.text("mark") == ""
@@ -156,8 +162,8 @@ def test_only_the_quoted_words_are_ever_marked(text: str, start: int, end: int, 
 
 @given(TEXT)
 def test_any_message_and_any_missing_article_stay_text(message: str) -> None:
-    for source in (render.failure(message), render.missing_panel(message), render.masthead(message, {})):
-        page = Page(source.replace("<code>", "<span>").replace("</code>", "</span>"))
+    for shown in (render.failure(message), source.missing_panel(message), render.masthead(message, {})):
+        page = Page(shown.replace("<code>", "<span>").replace("</code>", "</span>"))
         check_harmless(page)
         assert message in "".join(data for _, data in page.pieces)
 
@@ -184,13 +190,17 @@ def test_any_message_and_any_missing_article_stay_text(message: str) -> None:
 )
 def test_only_web_addresses_become_links(url: str | None) -> None:
     article = make_article().model_copy(update={"url": url})
-    assert "<a " not in render.article_panel(article, 0, 18, "The sky was clear.")
+    assert "<a " not in source.article_panel(article, 0, 18, "The sky was clear.")
 
 
 def test_a_web_address_becomes_a_link() -> None:
     article = make_article(url="https://example.test/a?b=1&c=2")
-    page = Page(render.article_panel(article, 0, 18, "The sky was clear."))
+    page = Page(source.article_panel(article, 0, 18, "The sky was clear."))
     assert [a["href"] for tag, a in page.elements if tag == "a"] == ["https://example.test/a?b=1&c=2"]
+
+
+def exchange(question: str = "q", **fields: Any) -> conversation.Exchange:
+    return conversation.Exchange(question=question, answer=answer("Clear. [1]", [("Clear.", [1])], [cite(1)]), **fields)
 
 
 def test_each_marker_opens_its_own_citation() -> None:
@@ -268,7 +278,7 @@ def test_a_source_says_which_articles_print_the_quote_too() -> None:
     assert page.text("copies") == "Also in: Post (opens a new tab), Untold, Post"
     assert [found["href"] for tag, found in page.elements if tag == "a"] == ["https://example.org/a"]
     assert "copies" not in render.sources([cite()])
-    told = render.plain_text("How?", answer("Clear. [1]", [("Clear.", [1])], [cite(copies=copies)]))
+    told = share.plain_text("How?", answer("Clear. [1]", [("Clear.", [1])], [cite(copies=copies)]))
     assert told.endswith(": “The sky was clear.” (also in: Post; Untold; Post)")
 
 
@@ -289,29 +299,86 @@ def test_the_masthead_says_what_can_be_answered() -> None:
 
 
 def test_copied_text_carries_its_sources() -> None:
-    text = render.plain_text("Sky?", answer("Clear. [1]", [("Clear.", [1])], [cite(1, url="https://example.test/")]))
+    text = share.plain_text("Sky?", answer("Clear. [1]", [("Clear.", [1])], [cite(1, url="https://example.test/")]))
     assert text == (
         "Sky?\n\nClear. [1]\n\nSources\n"
         "[1] One (The Paper, as of 1 July 2026, https://example.test/): “The sky was clear.”"
     )
 
 
-def test_a_conversation_survives_the_browser_and_leaves_passages_behind() -> None:
-    exchange = conversation.Exchange(question="q", answer=answer("Clear. [1]", [("Clear.", [1])], [cite(1)]))
-    stored = conversation.dump([exchange] * (conversation.MAX_EXCHANGES + 5))
-    assert len(stored) == conversation.MAX_EXCHANGES
-    loaded = conversation.load(stored)
-    assert loaded[0].answer.citations[0].passage == ""
-    assert loaded[0].html() == exchange.html()
+@given(TEXT, TEXT, TEXT)
+def test_nothing_in_the_drawer_becomes_markup(title: str, other: str, wanted: str) -> None:
+    kept = [
+        conversation.Conversation(id=wanted[:64], name=name[: conversation.MAX_TITLE], exchanges=(exchange(),))
+        for name in (title, other)
+    ]
+    shelf = conversation.Shelf(conversations=(kept[1].model_copy(update={"id": "x"}),), deleted=kept[0])
+    page = Page(drawer.listing(kept[0], shelf))
+    check_harmless(page)
+    assert page.text("name").startswith(kept[0].title)
+    assert kept[0].title in page.text("undo")
 
 
-@pytest.mark.parametrize("stored", [None, "x", {}, [None], [{"question": "q"}], [{"question": "q", "answer": {}}]])
-def test_what_is_no_conversation_counts_as_an_empty_one(stored: object) -> None:
-    assert conversation.load(stored) == []
+@given(TEXT)
+def test_nothing_in_a_suggested_question_becomes_markup(question: str) -> None:
+    page = Page(render.suggestions([question], None))
+    check_harmless(page)
+    assert page.text("starter") == question
+
+
+@given(TEXT, st.integers(-5, 5000), st.integers(-5, 5000))
+def test_an_article_without_a_quote_is_shown_from_its_top(text: str, start: int, end: int) -> None:
+    page = Page(source.article_panel(make_article(text=text), start, end, ""))
+    assert page.text("article-text") == text
+    assert page.text("note") == ""
+    assert text[max(start, 0) : max(end, 0)] == page.text("mark") or page.text("mark") == ""
+
+
+def test_how_sure_tells_what_the_answer_holds() -> None:
+    found = tuple(
+        Found(article_id="one", title=f"T{n}", start=0, end=9, score=1 - n / 10, read=n < 2) for n in range(3)
+    )
+    given_answer = answer("Clear. [1]", [("Clear.", [1])], [cite(1)], found=found, confidence=0.871, withheld=2)
+    given_answer = given_answer.model_copy(
+        update={
+            "usage": Usage(input_tokens=1200, output_tokens=30),
+            "timings_ms": {"retrieval": 12.4, "reading": 140.2},
+        }
+    )
+    text = " ".join(data for _, data in Page(sure.details(given_answer)).pieces)
+    for told in ("87% likely", "2 sentences", "1,200 tokens read, 30 written", "153 ms (searching 12, reading 140)"):
+        assert told in text
+    for told in ("supported", "3 passages found, 2 read", "T0", "0.80", "not read"):
+        assert told in text
+
+
+def test_a_partial_answer_says_that_something_is_missing() -> None:
+    given_answer = answer(
+        "Clear. [1]", [("Clear.", [1])], [cite(1)], outcome=Outcome.PARTIAL, notice="One is withheld."
+    )
+    assert Page(render.reply("q", given_answer)).text("missing") == "Not the whole answerOne is withheld."
+
+
+def test_the_quoting_reader_is_called_so() -> None:
+    assert "Reader: quoting" in "".join(data for _, data in Page(render.reply("q", answer("Clear.", [], []))).pieces)
+
+
+def test_a_vote_shows_and_asks_for_a_reason_until_it_is_given() -> None:
+    assert votes.form(0, None) == ""
+    pressed = [
+        a["aria-pressed"]
+        for _, a in Page("".join(votes.thumbs(0, conversation.Vote(helpful=False)))).elements
+        if "aria-pressed" in a
+    ]
+    assert pressed == ["false", "true"]
+    assert "<form" in votes.form(0, conversation.Vote(helpful=False))
+    done = votes.form(0, conversation.Vote(helpful=False, reason=Reason.WRONG_SOURCE, done=True))
+    assert "<form" not in done
+    assert "You said: the wrong source." in done
 
 
 @pytest.mark.parametrize("text", [" " * 50_000, "[" * 50_000, "# " + " " * 50_000, "#" * 50_000, " [1" * 20_000])
 @pytest.mark.timeout(5)
 def test_no_text_takes_long_to_render(text: str) -> None:
     render.reply("q", answer(text, [], [cite(1)]))
-    render.article_panel(make_article().model_copy(update={"text": text}), 0, 1, "x")
+    source.article_panel(make_article().model_copy(update={"text": text}), 0, 1, "x")

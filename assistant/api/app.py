@@ -13,6 +13,7 @@ from assistant.answer import Answer, Frozen
 from assistant.api.problems import Problem, install_problems
 from assistant.api.stream import stream_answer
 from assistant.chain import AnswerChain, Question
+from assistant.feedback import FEEDBACK_FILE, FeedbackStore
 
 _METHODS = {"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}
 
@@ -71,7 +72,7 @@ def create_app(chain: AnswerChain) -> FastAPI:
     _refuse_the_rest(app)
     from assistant.ui.page import mount_ui
 
-    return mount_ui(app, chain)
+    return mount_ui(app, chain, FeedbackStore(chain.settings.data_dir / FEEDBACK_FILE))
 
 
 def _refuse_the_rest(app: FastAPI) -> None:

@@ -1,55 +1,48 @@
-"""Answers, sources and articles as HTML. Whatever comes from an article, a question or a model is escaped here."""
+"""Questions, answers and their sources as HTML."""
 
-import html
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
-from urllib.parse import urlsplit
 
 from assistant.answer import Answer, AnswerSentence, Citation, Outcome, Verdict
 from assistant.articles import Article
+from assistant.ui import share, sure, votes
+from assistant.ui.conversation import Conversation, Exchange
+from assistant.ui.markup import byline, day, escape, opens_citation, outside_link, safe_url
 
 _MARKER = re.compile(r"(?<![ \t])[ \t]*\[(\d{1,4})\]")
-_HEADING = re.compile(r"^(#{1,6}[ \t]+)(\S[^\n]*)$", re.MULTILINE)
 _TAGS = {
     Verdict.MISATTRIBUTED: ("cites the wrong place", "The words it cites do not say this."),
     Verdict.UNSUPPORTED: ("not confirmed", "No passage of the articles was found to say this."),
 }
 
 
-def escape(text: str) -> str:
-    """`text` for an HTML element or a quoted attribute. A browser reads back the very same characters."""
-    # The HTML parser turns a bare carriage return into a line feed.
-    return html.escape(text, quote=True).replace("\r", "&#13;")
+def conversation(kept: Conversation, *, rateable: bool = False, going_on: bool = False) -> str:
+    """A whole conversation. `rateable` offers to say whether an answer was helpful, `going_on` that more follows."""
+    last = None if going_on else len(kept.exchanges) - 1
+    return "".join(exchange(one, at, last=at == last, rateable=rateable) for at, one in enumerate(kept.exchanges))
 
 
-def day(value: date | None) -> str:
-    """A date as `<time>3 July 2026</time>`, empty for none."""
-    return f'<time datetime="{value.isoformat()}">{plain_day(value)}</time>' if value else ""
+def exchange(one: Exchange, at: int = 0, *, last: bool = True, rateable: bool = False) -> str:
+    """One question, the `at`th of its conversation, with its complete answer and what can be done with both."""
+    tools = [
+        _tool("copy", at, "Copy with sources", f' data-copy="{escape(share.plain_text(one.question, one.answer))}"')
+    ]
+    if not one.answer.citations:
+        tools = []
+    if last:
+        tools.append(_tool("retry", at, "Retry"))
+    tools += votes.thumbs(at, one.vote) if rateable else []
+    below = sure.details(one.answer) + (votes.form(at, one.vote) if rateable else "")
+    body = reply(one.question, one.answer, stopped=one.stopped, tools="".join(tools), below=below)
+    return turn(one.question, body, edit=_tool("edit", at, "Edit", ' aria-label="Edit this question"'))
 
 
-def plain_day(value: date) -> str:
-    """A date as `3 July 2026`."""
-    return f"{value.day} {value:%B %Y}"
-
-
-def safe_url(url: str | None) -> str | None:
-    """`url` if it is an address on the web that a reader may follow, else None."""
-    if not url or any(character.isspace() or not character.isprintable() for character in url):
-        return None
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname
-    except ValueError:
-        return None
-    return url if parts.scheme in ("http", "https") and host and "\\" not in url else None
-
-
-def turn(question: str, reply: str) -> str:
-    """One question and the reply to it, which is HTML."""
+def turn(question: str, reply: str, *, edit: str = "") -> str:
+    """One question and the reply to it, which is HTML, as is `edit`, a button."""
     return (
-        '<article class="turn"><h2 class="question" dir="auto"><span class="sr-only">You asked: </span>'
-        f"{escape(question)}</h2>{reply}</article>"
+        '<article class="turn"><div class="asked"><h2 class="question" dir="auto">'
+        f'<span class="sr-only">You asked: </span>{escape(question)}</h2>{edit}</div>{reply}</article>'
     )
 
 
@@ -66,10 +59,13 @@ def failure(message: str) -> str:
     )
 
 
-def reply(question: str, answer: Answer, *, streaming: bool = False, stopped: bool = False) -> str:
+def reply(
+    question: str, answer: Answer, *, streaming: bool = False, stopped: bool = False, tools: str = "", below: str = ""
+) -> str:
     """An answer with its citations, notice, sources and small print.
 
-    `streaming` says that more is to come, `stopped` that the visitor stopped it.
+    `streaming` says that more is to come, `stopped` that the visitor stopped it. `tools` and `below` are HTML for a
+    complete answer: buttons in the last line, and what is folded under it.
     """
     if not answer.answer.strip() and streaming:
         return waiting()
@@ -80,10 +76,12 @@ def reply(question: str, answer: Answer, *, streaming: bool = False, stopped: bo
     if stopped:
         parts.append('<p class="note">Stopped before the answer was complete.</p>')
     if answer.notice:
-        parts.append(f'<p class="note" dir="auto">{escape(answer.notice)}</p>')
+        missing = answer.outcome is Outcome.PARTIAL and not streaming
+        label = '<strong class="note-label">Not the whole answer</strong>' if missing else ""
+        parts.append(f'<p class="note{" missing" if missing else ""}" dir="auto">{label}{escape(answer.notice)}</p>')
     if not streaming:
         parts.append(sources(answer.citations))
-        parts.append(_small_print(question, answer))
+        parts.append(_small_print(question, answer, tools) + below)
     busy = ' streaming" aria-busy="true' if streaming else ""
     return f'<div class="reply{state}{busy}">{"".join(parts)}</div>'
 
@@ -91,48 +89,32 @@ def reply(question: str, answer: Answer, *, streaming: bool = False, stopped: bo
 def sources(citations: Iterable[Citation]) -> str:
     """The list of what an answer cites: number, title, outlet, date and quote; empty for none."""
     items = "".join(
-        f'<li><button type="button" class="source-item" {_target(citation)}>'
+        f'<li><button type="button" class="source-item" {opens_citation(citation)}>'
         f'<span class="number" aria-hidden="true">{citation.number}</span>'
         f'<span class="sr-only">Open source {citation.number}: </span>'
         f'<span class="about"><bdi class="title">{escape(citation.title)}</bdi> '
-        f"{_byline(citation.outlet, _held(citation))}"
+        f"{byline(citation.outlet, _held(citation))}"
         f' <q class="quote" dir="auto">{escape(citation.quote)}</q></span></button>{_copies(citation)}</li>'
         for citation in citations
     )
     return f'<section class="sources" aria-label="Sources"><h3>Sources</h3><ol>{items}</ol></section>' if items else ""
 
 
-def article_panel(article: Article, start: int, end: int, quote: str) -> str:
-    """A whole article with the quoted words marked.
-
-    If the article was changed and no longer says `quote` at that place, nothing is marked and that is said.
-    """
-    held = article.text[start:end] == quote and 0 <= start < end
-    if held:
-        before, after = article.text[:start], article.text[end:]
-        text = f'{_prose(before)}<mark tabindex="-1">{escape(quote)}</mark>{_prose(after)}'
-        warning = ""
+def suggestions(questions: Sequence[str], answer: Answer | None) -> str:
+    """Questions to click on: to start with where nothing has been answered, else to go on with. Empty for none."""
+    if not questions:
+        return ""
+    if answer is None:
+        heading = "Try one of these"
     else:
-        text = _prose(article.text)
-        warning = _changed("This article was changed after the answer was given. It then said:", quote)
-    dates = [("Published", article.published), ("Updated", article.updated)]
-    facts = [f"<div><dt>{name}</dt><dd>{day(value)}</dd></div>" for name, value in dates if value]
-    if article.author:
-        facts.insert(0, f"<div><dt>By</dt><dd><bdi>{escape(article.author)}</bdi></dd></div>")
-    return _panel(
-        article.title,
-        _byline(article.outlet, article.held_on),
-        (f'<dl class="facts">{"".join(facts)}</dl>' if facts else "")
-        + _link(article.url)
-        + warning
-        + f'<div class="article-text" lang="{escape(article.language)}" dir="auto">{text}</div>',
+        heading = "The articles do answer" if answer.outcome is Outcome.DECLINED else "Ask next"
+    items = "".join(
+        f'<li><button type="button" class="starter" dir="auto" data-question="{escape(question)}">{escape(question)}'
+        "</button></li>"
+        for question in questions
     )
-
-
-def missing_panel(quote: str) -> str:
-    """What the panel says of an article that the index does not hold any more."""
-    body = _changed("This article was taken out after the answer was given. It then said:", quote)
-    return _panel("Article not found", "", body)
+    kind = "first" if answer is None else "further"
+    return f'<section class="{kind}" aria-label="{heading}"><h2>{heading}</h2><ul>{items}</ul></section>'
 
 
 def masthead(title: str, articles: Mapping[str, Article]) -> str:
@@ -148,26 +130,6 @@ def masthead(title: str, articles: Mapping[str, Article]) -> str:
     else:
         line = "There are no articles yet. Put some into the corpus folder and run <code>assistant sync</code>."
     return f'<h1>{escape(title)}</h1><p class="scope">{line}</p>'
-
-
-def plain_text(question: str, answer: Answer) -> str:
-    """An answer with its sources as plain text, to be pasted elsewhere."""
-    lines = [question, "", answer.answer]
-    if answer.notice:
-        lines += ["", answer.notice]
-    if answer.citations:
-        lines += ["", "Sources"]
-    for citation in answer.citations:
-        held = citation.as_of or citation.published
-        about = ", ".join(
-            filter(None, [citation.outlet, f"as of {plain_day(held)}" if held else None, safe_url(citation.url)])
-        )
-        also = "; ".join(copy.outlet or copy.title for copy in citation.copies)
-        lines.append(
-            f"[{citation.number}] {citation.title}{f' ({about})' if about else ''}: “{citation.quote}”"
-            f"{f' (also in: {also})' if also else ''}"
-        )
-    return "\n".join(lines)
 
 
 def _words(answer: Answer) -> str:
@@ -223,15 +185,8 @@ def _marker(citation: Citation) -> str:
     # A word joiner keeps the marker on the line of the word that it belongs to.
     return (
         f'<span class="mark-wrap">&#8288;<button type="button" class="cite" aria-label="{label}" '
-        f'data-about="{escape(citation.title)}" {_target(citation)}>'
+        f'data-about="{escape(citation.title)}" {opens_citation(citation)}>'
         f"{citation.number}</button></span>"
-    )
-
-
-def _target(citation: Citation) -> str:
-    return (
-        f'data-article="{escape(citation.article_id)}" data-start="{citation.start}" data-end="{citation.end}" '
-        f'data-quote="{escape(citation.quote)}"'
     )
 
 
@@ -241,12 +196,7 @@ def _copies(citation: Citation) -> str:
     for copy in citation.copies:
         name = f'<bdi title="{escape(copy.title)}">{escape(copy.outlet or copy.title)}</bdi>'
         safe = safe_url(copy.url)
-        shown.append(
-            f'<a href="{escape(safe)}" target="_blank" rel="noopener noreferrer">{name}'
-            '<span class="sr-only"> (opens a new tab)</span></a>'
-            if safe
-            else name
-        )
+        shown.append(outside_link(safe, name) if safe else name)
     return f'<p class="copies">Also in: {", ".join(shown)}</p>' if shown else ""
 
 
@@ -254,58 +204,18 @@ def _held(citation: Citation) -> date | None:
     return citation.as_of or citation.published
 
 
-def _byline(outlet: str | None, held: date | None) -> str:
-    name = f"<bdi>{escape(outlet)}</bdi>" if outlet else ""
-    dated = f"as of {day(held)}" if held else ""
-    return f'<span class="by">{" · ".join(filter(None, [name, dated]))}</span>'
-
-
-def _link(url: str | None) -> str:
-    safe = safe_url(url)
-    if safe is None:
-        return ""
-    return (
-        f'<p class="link"><a href="{escape(safe)}" target="_blank" rel="noopener noreferrer">Read it at '
-        f'<bdi>{escape(urlsplit(safe).hostname or "")}</bdi><span class="sr-only"> (opens a new tab)</span></a></p>'
-    )
-
-
-def _small_print(question: str, answer: Answer) -> str:
-    parts = [f"<span>Reader: <bdi>{escape(answer.reader)}</bdi></span>"]
+def _small_print(question: str, answer: Answer, tools: str) -> str:
+    reader = "quoting" if answer.reader == "extractive" else answer.reader
+    parts = [f"<span>Reader: <bdi>{escape(reader)}</bdi></span>"]
     if answer.standalone_question.casefold().split() != question.casefold().split():
         parts.append(
             f'<span>Understood as: “<bdi class="standalone">{escape(answer.standalone_question)}</bdi>”</span>'
         )
-    if answer.citations:
-        text = escape(plain_text(question, answer))
-        parts.append(f'<button type="button" class="copy" data-copy="{text}">Copy with sources</button>')
+    if tools:
+        parts.append(f'<span class="tools">{tools}</span>')
     return f'<footer class="small">{"".join(parts)}</footer>'
 
 
-def _panel(title: str, byline: str, body: str) -> str:
-    return (
-        '<section class="source" aria-labelledby="source-title"><header>'
-        f'<h2 id="source-title" tabindex="-1" dir="auto">{escape(title)}</h2>'
-        f'<button type="button" class="close" aria-label="Close the source">Close</button>{byline}</header>'
-        f"{body}</section>"
-    )
-
-
-def _changed(what: str, quote: str) -> str:
-    return f'<div class="note"><p>{what}</p><blockquote dir="auto">{escape(quote)}</blockquote></div>'
-
-
-def _prose(text: str) -> str:
-    return "".join(_with_headings(text))
-
-
-def _with_headings(text: str) -> Iterator[str]:
-    position = 0
-    for match in _HEADING.finditer(text):
-        yield escape(text[position : match.start()])
-        yield (
-            f'<span class="heading"><span class="hashes" aria-hidden="true">{escape(match.group(1))}</span>'
-            f"{escape(match.group(2))}</span>"
-        )
-        position = match.end()
-    yield escape(text[position:])
+def _tool(does: str, at: int, label: str, more: str = "") -> str:
+    """A button that `conversation.js` understands."""
+    return f'<button type="button" class="tool" data-do="{does}" data-at="{at}"{more}>{label}</button>'

@@ -1,69 +1,65 @@
 // Runs once, as the source panel's js_on_load; `element`, `props` and `server` come from Gradio.
-// It opens sources, shows quotes at the pointer and copies answers.
+// Any button with data-article opens its article here; a marker shows its quote at the pointer.
 
 let opener = null;
+let asked = 0;
 
 async function open(button) {
   const { article, start, end, quote } = button.dataset;
+  const mine = ++asked;
+  // As in drawer.css: beside a source there is room for the drawer on wide screens only.
+  if (!matchMedia("(min-width: 96rem)").matches) document.querySelector("#bar .toggle[aria-expanded=true]")?.click();
   opener = button;
   hideTip();
   element.setAttribute("aria-busy", "true");
+  let shown;
   try {
-    props.value = await server.open_source({ article, start: Number(start), end: Number(end), quote });
+    shown = await server.open_source({ article, start: Number(start), end: Number(end), quote });
   } catch (error) {
-    props.value = '<section class="source"><p class="note">The source could not be fetched. Please try again.</p></section>';
+    shown =
+      '<section class="source"><header><h2 id="source-title" tabindex="-1">Source</h2>' +
+      '<button type="button" class="close">Close</button></header>' +
+      '<div class="source-body"><p class="note">The source could not be fetched. Please try again.</p></div></section>';
   }
+  // Another one may have been asked for in the meantime.
+  if (mine !== asked) return;
+  props.value = shown;
   element.removeAttribute("aria-busy");
   setTimeout(reveal, 0);
 }
 
+// As in page.css: on a small screen the panel covers the page, which must then not be reached behind it.
+function cover(on) {
+  const covers = on && getComputedStyle(document.querySelector("#source")).position === "fixed";
+  document.querySelector("#main").inert = covers;
+}
+window.addEventListener("resize", () => cover(Boolean(element.querySelector(".source"))));
+
 function reveal() {
-  const source = element.querySelector(".source");
-  const heading = element.querySelector("#source-title");
-  if (!source) return;
-  const mark = source.querySelector("mark");
-  if (getComputedStyle(source).overflowY === "auto") {
-    const offset = mark ? mark.getBoundingClientRect().top - source.getBoundingClientRect().top : 0;
-    source.scrollTop += offset - source.clientHeight / 3;
-  } else {
-    (mark || source).scrollIntoView({ block: mark ? "center" : "start" });
-  }
-  (mark || heading)?.focus({ preventScroll: true });
+  const body = element.querySelector(".source-body");
+  if (!body) return;
+  cover(true);
+  const mark = body.querySelector("mark");
+  body.scrollTop = 0;
+  if (mark) body.scrollTop = mark.getBoundingClientRect().top - body.getBoundingClientRect().top - body.clientHeight / 3;
+  (mark || element.querySelector("#source-title")).focus({ preventScroll: true });
 }
 
 function close() {
+  asked += 1;
   props.value = "";
+  cover(false);
   if (opener?.isConnected) opener.focus();
 }
 
-async function copy(button) {
-  const text = button.dataset.copy;
-  let done = true;
-  try {
-    await navigator.clipboard.writeText(text);
-  } catch (error) {
-    // Without https a browser offers no clipboard; the old way still works there.
-    const area = document.createElement("textarea");
-    area.value = text;
-    button.after(area);
-    area.select();
-    done = document.execCommand("copy");
-    area.remove();
-  }
-  button.textContent = done ? "Copied" : "Could not copy";
-  setTimeout(() => (button.textContent = "Copy with sources"), 2000);
-}
-
 document.addEventListener("click", (event) => {
-  const button = event.target.closest?.("#conversation button, #source button");
-  if (!button) return;
-  if (button.dataset.article !== undefined) open(button);
-  else if (button.classList.contains("close")) close();
-  else if (button.dataset.copy !== undefined) copy(button);
+  const button = event.target.closest?.("button[data-article]");
+  if (button) open(button);
+  else if (event.target.closest?.("#source .close")) close();
 });
 
 document.addEventListener("keydown", (event) => {
-  if (event.key !== "Escape") return;
+  if (event.key !== "Escape" || event.target.closest?.("#drawer")) return;
   if (!tip.hidden) hideTip();
   else if (element.querySelector(".source")) close();
 });

@@ -8,6 +8,9 @@ import gradio as gr
 SANS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Liberation Sans", "Arial", "sans-serif")
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "Liberation Mono", "monospace")
 
+#: The stylesheets, in the order in which they hold.
+SHEETS = ("page", "chat", "details", "drawer", "source")
+
 
 def theme() -> gr.themes.Base:
     """Gradio's plain theme with system fonts only, so that nothing is fetched; the stylesheet does the rest."""
@@ -21,8 +24,8 @@ def theme() -> gr.themes.Base:
 
 @cache
 def stylesheet() -> str:
-    """The page's CSS."""
-    return (files("assistant.ui") / "page.css").read_text(encoding="utf-8")
+    """The page's CSS, of all its components."""
+    return "\n".join((files("assistant.ui") / f"{name}.css").read_text(encoding="utf-8") for name in SHEETS)
 
 
 @cache
