@@ -1,4 +1,4 @@
-"""The command line: `assistant sync`, `add`, `ask`, `serve`; the evaluation has `evaluate`, `testset`, `feedback`."""
+"""The command line: `sync`, `add`, `ask`, `serve`, `password`; the evaluation has `evaluate`, `testset`, `feedback`."""
 
 import socket
 import sys
@@ -163,6 +163,18 @@ def serve(
     shown = f"[{host}]" if ":" in host else host
     _ERR.print(f"[bold]Chat on http://{shown}:{port}[/]  ·  answer endpoint: /api/answer  ·  stop with Ctrl-C")
     uvicorn.run(server, host=host, port=port, log_level="warning", timeout_graceful_shutdown=10)
+
+
+@app.command()
+def password() -> None:
+    """Hash a password for ASSISTANT_UI_USERS, typed twice or piped in."""
+    from assistant.passwords import hash_password
+
+    typed = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True) if sys.stdin.isatty() else ""
+    given = typed or sys.stdin.readline().rstrip("\n")
+    if not given:
+        raise AssistantError("An empty password lets everybody in. Type one, or pipe it in.")
+    typer.echo(hash_password(given))
 
 
 def _refuse_taken_port(host: str, port: int) -> None:

@@ -50,6 +50,10 @@ class Settings(BaseSettings):
     )
     threads: int = Field(2, ge=1, description="Processor threads for the local model")
 
+    ui_users: SecretStr | None = Field(
+        None, description="Who may use the page: name:hash, … as `assistant password` hashes; default: everybody"
+    )
+
     openai_api_key: SecretStr | None = Field(None, validation_alias=AliasChoices("OPENAI_API_KEY", "openai_api_key"))
     openai_base_url: str | None = Field(None, validation_alias=AliasChoices("OPENAI_BASE_URL", "openai_base_url"))
 

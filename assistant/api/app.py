@@ -14,6 +14,7 @@ from assistant.api.problems import Problem, install_problems
 from assistant.api.stream import stream_answer
 from assistant.chain import AnswerChain, Question
 from assistant.feedback import FEEDBACK_FILE, FeedbackStore
+from assistant.passwords import Users, parse_users
 
 _METHODS = {"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}
 
@@ -35,7 +36,11 @@ class Health(Frozen):
 
 
 def create_app(chain: AnswerChain) -> FastAPI:
-    """The application around one chain; interactive documentation at /docs."""
+    """The application around one chain; interactive documentation at /docs.
+
+    Raises:
+        SettingsError: the page's users are given in another form than `name:hash`.
+    """
     app = FastAPI(
         title="Story assistant",
         version=__version__,
@@ -72,7 +77,9 @@ def create_app(chain: AnswerChain) -> FastAPI:
     _refuse_the_rest(app)
     from assistant.ui.page import mount_ui
 
-    return mount_ui(app, chain, FeedbackStore(chain.settings.data_dir / FEEDBACK_FILE))
+    settings = chain.settings
+    login = Users(parse_users(settings.ui_users.get_secret_value())).check if settings.ui_users else None
+    return mount_ui(app, chain, FeedbackStore(settings.data_dir / FEEDBACK_FILE), login=login)
 
 
 def _refuse_the_rest(app: FastAPI) -> None:
