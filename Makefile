@@ -60,7 +60,7 @@ baselines: install ## Make the committed baselines anew; CHAT=provider:model mak
 	@test -z "$(CHAT)" || ASSISTANT_CHAT_MODEL="$(CHAT)" $(BIN)/assistant evaluate tests/story.yaml --corpus corpus \
 	  --out .evaluation/chat --save-baseline tests/baselines/chat.json
 
-screenshots: install chromium ## Take the README's pictures
+screenshots: install chromium ## Take the README's pictures into docs/
 	@$(BIN)/python -m tests.screenshots docs
 
 # A small chat model for the tests, 200 MB with what runs it.

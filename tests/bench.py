@@ -18,6 +18,7 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
+from browser import box, chromium, ready, real_server
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -49,6 +50,18 @@ STAGES = (
     "dense, half the articles filtered out",
 )
 
+BROWSER_QUESTIONS = 20
+#: Presses Enter and waits for words in the place of the answer; milliseconds, by the page's own clock.
+FIRST_SENTENCE = """() => new Promise((resolve) => {
+  const start = performance.now();
+  new MutationObserver((changes, observer) => {
+    if (!document.querySelector(".turn .words")) return;
+    observer.disconnect();
+    requestAnimationFrame(() => resolve(performance.now() - start));
+  }).observe(document.querySelector("#conversation"), { childList: true, subtree: true });
+  document.querySelector("#send").click();
+})"""
+
 Figures = dict[str, list[float]]
 
 
@@ -61,6 +74,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         own = Path(folder) / "own"
         report_start(console, own)
+        report_browser(console, own)
         columns = {"the project's articles": in_a_process_of_its_own(own, None)}
         for size in sizes:
             data_dir = Path(folder) / str(size)
@@ -82,6 +96,24 @@ def report_start(console: Console, data_dir: Path) -> None:
         capture_output=True,
     )
     console.print(f"assistant ask, cold, indexed: {time.perf_counter() - start:.1f} s.")
+
+
+def report_browser(console: Console, data_dir: Path) -> None:
+    """Print what a visitor waits for: Enter to the first sentence, each question in a new conversation."""
+    questions = [case.asked[-1] for case in load(Path("tests/story.yaml"))][:BROWSER_QUESTIONS]
+    waited: list[float] = []
+    with real_server(data_dir, data_dir / "browser.log") as url, chromium() as browser:
+        for question in questions:
+            context = browser.new_context()
+            page = ready(context.new_page(), url)
+            page.locator("#next .first").wait_for(timeout=60_000)
+            box(page).fill(question)
+            waited.append(page.evaluate(FIRST_SENTENCE))
+            context.close()
+    console.print(
+        f"Enter to first sentence in the browser: median {median(waited):.0f} ms, 90th percentile "
+        f"{quantiles(waited, n=10)[-1]:.0f} ms, {len(waited)} questions, offline."
+    )
 
 
 def first_answer_seconds(data_dir: Path) -> float:

@@ -1,35 +1,79 @@
-"""Makes the README's screenshot from the real server: `python -m tests.screenshots OUT_DIR`."""
+"""Makes the README's pictures from the real server: `python -m tests.screenshots OUT_DIR`."""
 
 import sys
 import tempfile
+from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 from browser import ask, chromium, ready, real_server
+from playwright.sync_api import Page
 
 QUESTION = "What ties OpenAI to Azure?"
+NOT_TOLD = "What is the boiling point of tungsten?"
 
 
-def main(folder: Path) -> Path:
-    """Ask one question, open its first source, and save `chat.png`, 1280 by 800, in `folder`."""
+def chat(page: Page) -> None:
+    """An answer with its sources."""
+    ask(page, QUESTION)
+
+
+def source(page: Page) -> None:
+    """The quoted words in their article, beside the answer."""
+    ask(page, QUESTION).locator("button.cite").first.click()
+    page.locator("#source mark").wait_for()
+
+
+def declined(page: Page) -> None:
+    """What is not in the articles, and what is."""
+    ask(page, NOT_TOLD)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture: its name, what is done before it is taken, and on what kind of screen."""
+
+    name: str
+    steps: Callable[[Page], None]
+    size: tuple[int, int] = (1280, 800)
+    scheme: Literal["light", "dark"] = "light"
+
+
+#: Those of further tabs go here.
+PICTURES = (
+    Picture("chat", chat),
+    Picture("source", source),
+    Picture("declined", declined),
+    Picture("phone", chat, (360, 740)),
+    Picture("dark", source, scheme="dark"),
+)
+
+
+def main(folder: Path) -> None:
+    """Take all pictures into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
-    target = folder / "chat.png"
     with ExitStack() as stack:
         data = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         url = stack.enter_context(real_server(data / "data", data / "log.txt"))
         browser = stack.enter_context(chromium())
-        size = {"width": 1280, "height": 800}
-        context = browser.new_context(viewport=size, device_scale_factor=1, color_scheme="light")  # type: ignore[arg-type]
-        page = ready(context.new_page(), url)
-        ask(page, QUESTION).locator("button.cite").first.click()
-        page.locator("#source mark").wait_for()
-        page.mouse.move(1, 1)
-        page.wait_for_timeout(500)
-        page.screenshot(path=target)
-    return target
+        for picture in PICTURES:
+            width, height = picture.size
+            context = browser.new_context(
+                viewport={"width": width, "height": height}, device_scale_factor=1, color_scheme=picture.scheme
+            )
+            page = ready(context.new_page(), url)
+            picture.steps(page)
+            page.locator("#next .further").wait_for(state="attached", timeout=60_000)
+            page.mouse.move(1, 1)
+            page.wait_for_timeout(500)
+            page.screenshot(path=folder / f"{picture.name}.png")
+            context.close()
+            print(folder / f"{picture.name}.png")
 
 
 if __name__ == "__main__":
-    print(main(Path(sys.argv[1])))
+    main(Path(sys.argv[1]))
