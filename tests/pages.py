@@ -138,9 +138,6 @@ def page(browser: Browser) -> Iterator[Page]:
     context.close()
     assert requests
     assert foreign == []
-    # What a reload cuts off, Gradio reports as an error of its own.
-    cut_off = ("AbortError: signal is aborted", "Unexpected error Connection errored out")
-    complaints = [complaint for complaint in complaints if not complaint.startswith(cut_off)]
     assert complaints == [], complaints
 
 

@@ -274,16 +274,9 @@ class Chat:
         if self._votes:
             self.log.like(self.vote, inputs=[self.stored], outputs=[self.hint, self.log, self.stored], **now)
         self.drawer.wire(self.show, outputs, cancels=answering)
+        # Not queued: what joins the queue while Gradio cancels an answer is lost with it. `_suggesting` is the limit.
         for then in (self.stored.change, stopping.then):
-            then(
-                self.suggest,
-                inputs=[self.stored],
-                outputs=[self.next],
-                trigger_mode="always_last",
-                concurrency_limit=CONCURRENT_ANSWERS,
-                concurrency_id="suggestions",
-                **quiet,
-            )
+            then(self.suggest, inputs=[self.stored], outputs=[self.next], trigger_mode="always_last", **now)
 
 
 def _place(event: gr.EventData, kept: Conversation) -> int | None:

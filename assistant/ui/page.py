@@ -46,7 +46,7 @@ def build_ui(chain: AnswerChain, feedback: FeedbackStore | None = None, *, title
             queue=False,
             **quiet,
         )
-        page.load(chat.suggest, inputs=[chat.stored], outputs=[chat.next], **quiet)
+        page.load(chat.suggest, inputs=[chat.stored], outputs=[chat.next], queue=False, **quiet)
     page.queue(api_open=False, max_size=WAITING, default_concurrency_limit=CONCURRENT_ANSWERS)
     return page
 
