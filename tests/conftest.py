@@ -8,7 +8,6 @@ from typing import Any, Protocol
 import hypothesis
 import local_model
 import pytest
-from browser import NoBrowserError, chromium
 from helpers import ROOT
 from hypothesis.database import DirectoryBasedExampleDatabase
 from openai_server import OpenAIServer

@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, Page
 from assistant.answer import Answer, AnswerSentence, Citation, Found, Outcome, Verdict
 from assistant.errors import QuestionError
 from assistant.feedback import FeedbackStore
+from assistant.settings import Settings
 from assistant.ui.page import mount_ui
 
 HOSTILE = '<img src=x onerror="window.owned=1"><script>window.owned=1</script> [link](javascript:alert(1)) [1]'
@@ -32,6 +33,7 @@ class Chain:
         )
         self.evil = make_article("evil", f"{HOSTILE}\n").model_copy(update={"title": HOSTILE, "outlet": HOSTILE})
         self.index = SimpleNamespace(snapshot=SimpleNamespace(articles={"one": self.article, "evil": self.evil}))
+        self.settings = Settings(adding="off")
         self.asked: list[dict[str, Any]] = []
         self.go_on = threading.Event()
         self.suggested: list[str] = []

@@ -33,6 +33,18 @@ def declined(page: Page) -> None:
     ask(page, NOT_TOLD)
 
 
+def articles(page: Page) -> None:
+    """The articles that there are."""
+    page.get_by_role("tab", name="Articles").click()
+    page.locator("#article-list button[data-article]").first.wait_for()
+
+
+def timeline(page: Page) -> None:
+    """The story by date."""
+    page.get_by_role("tab", name="Timeline").click()
+    page.locator("#timeline button[data-article]").first.wait_for(timeout=60_000)
+
+
 @dataclass(frozen=True)
 class Picture:
     """One picture: its name, what is done before it is taken, and on what kind of screen."""
@@ -43,13 +55,14 @@ class Picture:
     scheme: Literal["light", "dark"] = "light"
 
 
-#: Those of further tabs go here.
 PICTURES = (
     Picture("chat", chat),
     Picture("source", source),
     Picture("declined", declined),
     Picture("phone", chat, (360, 740)),
     Picture("dark", source, scheme="dark"),
+    Picture("articles", articles),
+    Picture("timeline", timeline),
 )
 
 
@@ -67,7 +80,7 @@ def main(folder: Path) -> None:
             )
             page = ready(context.new_page(), url)
             picture.steps(page)
-            page.locator("#next .further").wait_for(state="attached", timeout=60_000)
+            page.locator("#next .further, #next .first").first.wait_for(state="attached", timeout=60_000)
             page.mouse.move(1, 1)
             page.wait_for_timeout(500)
             page.screenshot(path=folder / f"{picture.name}.png")

@@ -14,7 +14,7 @@ from assistant.chain import AnswerChain
 from assistant.errors import AssistantError
 from assistant.incoming import FILE_TYPES
 from assistant.ui import browse, style
-from assistant.ui.render import escape
+from assistant.ui.markup import escape
 
 _LOG = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from assistant.errors import QuestionError
 from assistant.filters import Filters, fold
 from assistant.lexical import STOP_WORDS, LexicalIndex, stems, words
 from assistant.snapshot import Snapshot
-from assistant.ui.render import day, escape
+from assistant.ui.markup import day, escape
 
 PAGE = 20
 _FIRST_WORDS = 240

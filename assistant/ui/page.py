@@ -8,9 +8,12 @@ from fastapi import FastAPI
 
 from assistant.chain import AnswerChain
 from assistant.feedback import FeedbackStore
+from assistant.incoming import MAX_FILE_BYTES
 from assistant.ui import render, style
+from assistant.ui.articles import ArticlesTab
 from assistant.ui.chat import CONCURRENT_ANSWERS, Chat
 from assistant.ui.source import SourcePanel
+from assistant.ui.timeline import TimelineTab
 
 Tab = TypeVar("Tab")
 
@@ -33,10 +36,13 @@ def build_ui(chain: AnswerChain, feedback: FeedbackStore | None = None, *, title
             with gr.Column(elem_id="main"):
                 head = gr.HTML(masthead(), elem_id="masthead", apply_default_css=False)
                 with gr.Tabs(elem_id="tabs"):
-                    # A tab is a class that adds its components to the gr.Tab that is open: the others go here.
                     chat = _tab("Chat", lambda: Chat(chain, feedback))
+                    articles = _tab("Articles", lambda: ArticlesTab(chain))
+                    _tab("Timeline", lambda: TimelineTab(chain))
             SourcePanel(chain)
         page.load(masthead, outputs=[head], queue=False, **quiet)
+        for change in articles.changes:
+            change.then(masthead, outputs=[head], queue=False, **quiet)
         page.load(chat.restore, inputs=[chat.stored], outputs=[chat.log], queue=False, **quiet)
         drawer = chat.drawer
         page.load(
@@ -82,7 +88,7 @@ def mount_ui(
         show_error=False,
         allowed_paths=[],
         # Gradio takes uploads even where no component wants one.
-        max_file_size=1,
+        max_file_size=1 if chain.settings.adding == "off" else MAX_FILE_BYTES,
         run_history=False,
         ssr_mode=False,
         enable_monitoring=False,

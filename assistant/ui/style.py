@@ -9,7 +9,7 @@ SANS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Liberation Sans", "
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "Liberation Mono", "monospace")
 
 #: The stylesheets, in the order in which they hold.
-SHEETS = ("page", "chat", "details", "drawer", "source")
+SHEETS = ("page", "chat", "details", "drawer", "source", "articles", "timeline")
 
 
 def theme() -> gr.themes.Base:

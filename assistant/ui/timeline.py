@@ -13,7 +13,7 @@ from assistant.chain import AnswerChain
 from assistant.mentions import Mentions
 from assistant.timeline import Event, Moment, Story, Timeline, Told
 from assistant.ui import style
-from assistant.ui.render import escape
+from assistant.ui.markup import escape
 
 PAGE = 200  # events of the list at a time
 _COLUMNS = 160  # of the plot
