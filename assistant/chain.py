@@ -19,6 +19,7 @@ from assistant.errors import CorpusError, ProviderError, QuestionError
 from assistant.filters import Filters
 from assistant.followups import standalone_question
 from assistant.grounding import ground, verify_quote
+from assistant.grounding.entailment import SupportModel
 from assistant.index import Index, Progress, SyncReport
 from assistant.passages import Passage, Span
 from assistant.reading.chat import Allowance, ChatReader, load_chat_model
@@ -89,14 +90,28 @@ class AnswerChain(Runnable[Any, Answer]):
     `Question`, a dict of its fields, or the bare question.
     """
 
-    def __init__(self, settings: Settings, index: Index, scorer: Scorer, chat: ChatReader | None = None) -> None:
-        """Without `chat` the chain answers by quoting."""
+    def __init__(
+        self,
+        settings: Settings,
+        index: Index,
+        scorer: Scorer,
+        chat: ChatReader | None = None,
+        support: SupportModel | None = None,
+    ) -> None:
+        """Without `chat` the chain answers by quoting; with it, `support` judges what it writes.
+
+        Raises:
+            ValueError: there is nothing to judge what `chat` writes.
+        """
+        if chat and not support:
+            raise ValueError("a chat reader needs a support model: nothing that it writes is shown unchecked")
         self.settings = settings
         self.index = index
         self._retriever = HybridRetriever(index=index, count=12)
         self._scorer = scorer
         self._quoting = ExtractiveReader(scorer)
         self._chat = chat
+        self._support = support
         self._suggestions = Suggestions(self._quote)
 
     @property
@@ -262,7 +277,9 @@ class AnswerChain(Runnable[Any, Answer]):
             yield _compose(run, kept, Outcome.ANSWERED)
 
     def _check(self, sentence: Written, passages: Sequence[Passage]) -> _Sentence | None:
-        found = ground(sentence.text, sentence.cited, passages, self.index.embeddings)
+        if self._support is None:
+            return None
+        found = ground(sentence.text, sentence.cited, passages, self.index.embeddings, self._support)
         if found.verdict is Verdict.UNSUPPORTED:
             return None
         return _Sentence(sentence.text, list(found.quotes), found.verdict)
@@ -379,7 +396,8 @@ def build_chain(settings: Settings) -> AnswerChain:
         AssistantError: a setting, a model or the data directory cannot be used.
     """
     index = Index(settings, load_embeddings(settings))
-    chat = None
+    chat, support = None, None
     if settings.reader_name != "extractive":
         chat = ChatReader(settings.reader_name, load_chat_model(settings), settings)
-    return AnswerChain(settings, index, Scorer(settings.threads), chat)
+        support = SupportModel(settings.threads)
+    return AnswerChain(settings, index, Scorer(settings.threads), chat, support)

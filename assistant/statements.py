@@ -216,7 +216,7 @@ _BARE_ANSWER = re.compile(
     r"^\W*(?:the )?(?:(?:final|correct) )?answer(?: to (?:this|the) question)?(?: is)?\b\s*:?\s*", re.I
 )
 _FEWEST = 5  # words of a statement behind such an opening
-_HEADING_WORDS = 12  # a line of so many words without a full stop is none
+_HEADING_WORDS = 5  # a line of so few words without a full stop is none; models leave out the last one
 
 # -- quotations ------------------------------------------------------------------------------------------------------
 

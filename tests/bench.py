@@ -18,6 +18,7 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
+import yaml
 from browser import box, chromium, ready, real_server
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -26,10 +27,13 @@ from synthetic import Synthetic, median_day
 
 from assistant.articles import Corpus, load_corpus
 from assistant.chain import AnswerChain
-from assistant.embeddings import load_embeddings
+from assistant.embeddings import LocalEmbeddings, load_embeddings
 from assistant.evaluation.testset import load
 from assistant.filters import Filters
+from assistant.grounding import ground
+from assistant.grounding.entailment import SupportModel
 from assistant.index import Index
+from assistant.passages import split_passages
 from assistant.reading.scorer import Scorer
 from assistant.settings import Settings
 
@@ -74,6 +78,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         own = Path(folder) / "own"
         report_start(console, own)
+        report_grounding(console)
         report_browser(console, own)
         columns = {"the project's articles": in_a_process_of_its_own(own, None)}
         for size in sizes:
@@ -96,6 +101,24 @@ def report_start(console: Console, data_dir: Path) -> None:
         capture_output=True,
     )
     console.print(f"assistant ask, cold, indexed: {time.perf_counter() - start:.1f} s.")
+
+
+def report_grounding(console: Console) -> None:
+    """Print what grounding costs an answer of three written sentences on the first eight passages of an article."""
+    embeddings, model = LocalEmbeddings(), SupportModel()
+    written = yaml.safe_load(Path("tests/grounding/paraphrases.yaml").read_text("utf-8"))
+    articles = {article.id: article for article in load_corpus(Path("corpus")).articles}
+    spent = []
+    for key in dict.fromkeys(one["article"] for one in written):
+        passages = split_passages(articles[key])[:8]
+        start = time.perf_counter()
+        for one in [one for one in written if one["article"] == key][:3]:
+            ground(one["says"], range(1, 4), passages, embeddings, model)
+        spent.append((time.perf_counter() - start) * 1000)
+    console.print(
+        f"Grounding three written sentences, first sight of their passages: median {median(spent):.0f} ms, "
+        f"90th percentile {quantiles(spent, n=10)[8]:.0f} ms, {len(spent)} answers."
+    )
 
 
 def report_browser(console: Console, data_dir: Path) -> None:

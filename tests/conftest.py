@@ -15,6 +15,7 @@ from pages import browser, own_server, page, server, store  # noqa: F401
 
 from assistant.chain import AnswerChain, build_chain
 from assistant.embeddings import LocalEmbeddings
+from assistant.grounding.entailment import SupportModel
 from assistant.index import Index
 from assistant.reading.chat import ChatReader, load_chat_model
 from assistant.reading.scorer import Scorer
@@ -76,6 +77,12 @@ def scorer() -> Scorer:
 
 
 @pytest.fixture(scope="session")
+def support_model() -> SupportModel:
+    """The packaged support model, loaded once."""
+    return SupportModel()
+
+
+@pytest.fixture(scope="session")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnswerChain]:
     """The chain over the articles that come with the project, answering by quoting."""
     away = tmp_path_factory.mktemp("story")
@@ -98,7 +105,9 @@ class ChainFactory(Protocol):
 
 
 @pytest.fixture
-def make_chain(settings: SettingsFactory, local_embeddings: LocalEmbeddings, scorer: Scorer) -> Iterator[ChainFactory]:
+def make_chain(
+    settings: SettingsFactory, local_embeddings: LocalEmbeddings, scorer: Scorer, support_model: SupportModel
+) -> Iterator[ChainFactory]:
     """Chains that share the models of the session, which take seconds to load."""
     made: list[AnswerChain] = []
 
@@ -106,7 +115,7 @@ def make_chain(settings: SettingsFactory, local_embeddings: LocalEmbeddings, sco
         own = settings(**overrides)
         name = own.reader_name
         chat = None if name == "extractive" else ChatReader(name, load_chat_model(own), own)
-        chain = AnswerChain(own, Index(own, local_embeddings), scorer, chat)
+        chain = AnswerChain(own, Index(own, local_embeddings), scorer, chat, support_model)
         made.append(chain)
         chain.sync()
         return chain

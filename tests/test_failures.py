@@ -19,6 +19,7 @@ from assistant.answer import Answer, Outcome, Usage
 from assistant.api.app import create_app
 from assistant.chain import AnswerChain
 from assistant.embeddings import LocalEmbeddings
+from assistant.grounding.entailment import SupportModel
 from assistant.index import Index
 from assistant.reading.chat import ChatReader, load_chat_model
 from assistant.reading.scorer import Scorer
@@ -41,7 +42,11 @@ def provider() -> Iterator[OpenAIServer]:
 
 @pytest.fixture(scope="module")
 def client(
-    provider: OpenAIServer, tmp_path_factory: pytest.TempPathFactory, local_embeddings: LocalEmbeddings, scorer: Scorer
+    provider: OpenAIServer,
+    tmp_path_factory: pytest.TempPathFactory,
+    local_embeddings: LocalEmbeddings,
+    scorer: Scorer,
+    support_model: SupportModel,
 ) -> Iterator[httpx.Client]:
     away = tmp_path_factory.mktemp("failures")
     text = f"{TOWER} It was finished in March 1998 by the builder Ada Brook.\n"
@@ -55,7 +60,7 @@ def client(
         openai_base_url=provider.url,
     )
     reader = ChatReader(MODEL, load_chat_model(settings), settings)
-    chain = AnswerChain(settings, Index(settings, local_embeddings), scorer, reader)
+    chain = AnswerChain(settings, Index(settings, local_embeddings), scorer, reader, support_model)
     chain.sync()
     chain.warm()
     with (

@@ -8,6 +8,7 @@ from assistant.embeddings import LocalEmbeddings
 from assistant.grounding import ground, verify_quote
 from assistant.grounding.amounts import amounts
 from assistant.grounding.dates import days
+from assistant.grounding.entailment import SupportModel
 from assistant.grounding.wording import read
 from assistant.passages import Passage, Span, split_passages
 
@@ -96,8 +97,10 @@ def test_dates_are_read_whole(text: str, found: list[tuple[int | None, int | Non
         ("Andy Jassy named no date.", 2),
     ],
 )
-def test_honest_paraphrase_is_supported(text: str, cited: int, local_embeddings: LocalEmbeddings) -> None:
-    found = ground(text, [cited], PASSAGES, local_embeddings)
+def test_honest_paraphrase_is_supported(
+    text: str, cited: int, local_embeddings: LocalEmbeddings, support_model: SupportModel
+) -> None:
+    found = ground(text, [cited], PASSAGES, local_embeddings, support_model)
     assert found.verdict is Verdict.SUPPORTED
     ((passage, span),) = found.quotes
     assert passage is PASSAGES[cited - 1]
@@ -134,21 +137,27 @@ def test_honest_paraphrase_is_supported(text: str, cited: int, local_embeddings:
     ],
 )
 @pytest.mark.parametrize("cited", [[1], [2], [1, 2], []])
-def test_what_was_changed_is_not_supported(text: str, cited: list[int], local_embeddings: LocalEmbeddings) -> None:
-    assert ground(text, cited, PASSAGES, local_embeddings).verdict is Verdict.UNSUPPORTED
+def test_what_was_changed_is_not_supported(
+    text: str, cited: list[int], local_embeddings: LocalEmbeddings, support_model: SupportModel
+) -> None:
+    assert ground(text, cited, PASSAGES, local_embeddings, support_model).verdict is Verdict.UNSUPPORTED
 
 
 @pytest.mark.parametrize("cited", [[2], [], [0], [-1], [3], [99, 2]])
-def test_a_wrong_citation_is_moved(cited: list[int], local_embeddings: LocalEmbeddings) -> None:
-    found = ground("Microsoft owns roughly 27% of OpenAI.", cited, PASSAGES, local_embeddings)
+def test_a_wrong_citation_is_moved(
+    cited: list[int], local_embeddings: LocalEmbeddings, support_model: SupportModel
+) -> None:
+    found = ground("Microsoft owns roughly 27% of OpenAI.", cited, PASSAGES, local_embeddings, support_model)
     assert found.verdict is Verdict.MISATTRIBUTED
     assert [passage for passage, _ in found.quotes] == [PASSAGES[0]]
 
 
 @pytest.mark.parametrize("cited", [[1, 2], [2, 99, 1]])
-def test_a_sentence_may_rest_on_two_passages(cited: list[int], local_embeddings: LocalEmbeddings) -> None:
+def test_a_sentence_may_rest_on_two_passages(
+    cited: list[int], local_embeddings: LocalEmbeddings, support_model: SupportModel
+) -> None:
     text = "Microsoft owns roughly 27% of OpenAI, and Amazon agreed to invest $50 billion in it."
-    found = ground(text, cited, PASSAGES, local_embeddings)
+    found = ground(text, cited, PASSAGES, local_embeddings, support_model)
     assert found.verdict is Verdict.SUPPORTED
     assert {passage.id for passage, _ in found.quotes} == {passage.id for passage in PASSAGES[:2]}
     assert all(verify_quote(passage, span) is Verdict.SUPPORTED for passage, span in found.quotes)
@@ -163,13 +172,17 @@ def test_a_sentence_may_rest_on_two_passages(cited: list[int], local_embeddings:
         "Microsoft owns roughly 27% of OpenAI, and Amazon did not agree to invest $50 billion in it.",
     ],
 )
-def test_two_passages_do_not_support_what_neither_says(text: str, local_embeddings: LocalEmbeddings) -> None:
-    assert ground(text, [1, 2], PASSAGES, local_embeddings).verdict is Verdict.UNSUPPORTED
+def test_two_passages_do_not_support_what_neither_says(
+    text: str, local_embeddings: LocalEmbeddings, support_model: SupportModel
+) -> None:
+    assert ground(text, [1, 2], PASSAGES, local_embeddings, support_model).verdict is Verdict.UNSUPPORTED
 
 
-def test_what_two_passages_say_must_be_cited_of_both(local_embeddings: LocalEmbeddings) -> None:
+def test_what_two_passages_say_must_be_cited_of_both(
+    local_embeddings: LocalEmbeddings, support_model: SupportModel
+) -> None:
     text = "Microsoft owns roughly 27% of OpenAI, and Amazon agreed to invest $50 billion in it."
-    assert ground(text, [1], PASSAGES, local_embeddings).verdict is Verdict.UNSUPPORTED
+    assert ground(text, [1], PASSAGES, local_embeddings, support_model).verdict is Verdict.UNSUPPORTED
 
 
 @pytest.mark.parametrize(
@@ -186,25 +199,31 @@ def test_what_two_passages_say_must_be_cited_of_both(local_embeddings: LocalEmbe
         ("The pier closed on 5 May 2024.", "The pier opened on 5 May 2023 and closed on 6 June 2024."),
     ],
 )
-def test_what_is_turned_is_not_supported(text: str, source: str, local_embeddings: LocalEmbeddings) -> None:
+def test_what_is_turned_is_not_supported(
+    text: str, source: str, local_embeddings: LocalEmbeddings, support_model: SupportModel
+) -> None:
     passage = passage_of(source + "\n")
-    assert ground(source, [1], [passage], local_embeddings).verdict is Verdict.SUPPORTED
-    assert ground(text, [1], [passage], local_embeddings).verdict is Verdict.UNSUPPORTED
+    assert ground(source, [1], [passage], local_embeddings, support_model).verdict is Verdict.SUPPORTED
+    assert ground(text, [1], [passage], local_embeddings, support_model).verdict is Verdict.UNSUPPORTED
 
 
-def test_the_score_is_higher_for_what_is_supported(local_embeddings: LocalEmbeddings) -> None:
+def test_the_score_is_higher_for_what_is_supported(
+    local_embeddings: LocalEmbeddings, support_model: SupportModel
+) -> None:
     texts = ("Microsoft owns roughly 27% of OpenAI.", "Microsoft owns 72% of OpenAI.", "It rained in Oslo.")
-    scores = [ground(text, [1, 2], PASSAGES, local_embeddings).score for text in texts]
+    scores = [ground(text, [1, 2], PASSAGES, local_embeddings, support_model).score for text in texts]
     assert 1 >= scores[0] > scores[1] > scores[2] >= 0
 
 
-def test_a_right_citation_among_wrong_ones_counts(local_embeddings: LocalEmbeddings) -> None:
-    found = ground("Microsoft owns roughly 27% of OpenAI.", [99, 2, 1], PASSAGES, local_embeddings)
+def test_a_right_citation_among_wrong_ones_counts(
+    local_embeddings: LocalEmbeddings, support_model: SupportModel
+) -> None:
+    found = ground("Microsoft owns roughly 27% of OpenAI.", [99, 2, 1], PASSAGES, local_embeddings, support_model)
     assert found.verdict is Verdict.SUPPORTED
 
 
-def test_the_quote_is_no_longer_than_it_must_be(local_embeddings: LocalEmbeddings) -> None:
-    found = ground("Azure is no longer the exclusive cloud of OpenAI.", [1], PASSAGES, local_embeddings)
+def test_the_quote_is_no_longer_than_it_must_be(local_embeddings: LocalEmbeddings, support_model: SupportModel) -> None:
+    found = ground("Azure is no longer the exclusive cloud of OpenAI.", [1], PASSAGES, local_embeddings, support_model)
     ((_, span),) = found.quotes
     assert span.of(STAKE) == "Azure is no longer the exclusive cloud of OpenAI."
     both = ground(
@@ -212,14 +231,15 @@ def test_the_quote_is_no_longer_than_it_must_be(local_embeddings: LocalEmbedding
         [1],
         PASSAGES,
         local_embeddings,
+        support_model,
     )
     ((_, span),) = both.quotes
     assert span.of(STAKE).startswith("Azure is no longer")
     assert span.of(STAKE).endswith("New York Times.")
 
 
-def test_nothing_supports_without_passages(local_embeddings: LocalEmbeddings) -> None:
-    assert ground("Microsoft owns 27%.", [1], [], local_embeddings).verdict is Verdict.UNSUPPORTED
+def test_nothing_supports_without_passages(local_embeddings: LocalEmbeddings, support_model: SupportModel) -> None:
+    assert ground("Microsoft owns 27%.", [1], [], local_embeddings, support_model).verdict is Verdict.UNSUPPORTED
 
 
 def test_a_quote_is_whole_sentences_of_its_passage() -> None:

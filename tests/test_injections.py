@@ -21,6 +21,7 @@ from assistant.chain import AnswerChain, Question
 from assistant.embeddings import LocalEmbeddings
 from assistant.filters import Filters
 from assistant.grounding import ground
+from assistant.grounding.entailment import SupportModel
 from assistant.index import Index
 from assistant.passages import split_passages
 from assistant.reading.chat import DECLINE, ChatReader, load_chat_model
@@ -86,18 +87,22 @@ class Newsroom:
 
     index: Index
     scorer: Scorer
+    support: SupportModel
     settings: Settings
     server: OpenAIServer
 
     def chain(self, chat: bool, **others: Any) -> AnswerChain:
         settings = self.settings.model_copy(update=others)
         reader = ChatReader(settings.reader_name, load_chat_model(settings), settings) if chat else None
-        return AnswerChain(settings, self.index, self.scorer, reader)
+        return AnswerChain(settings, self.index, self.scorer, reader, self.support)
 
 
 @pytest.fixture(scope="module")
 def newsroom(
-    tmp_path_factory: pytest.TempPathFactory, local_embeddings: LocalEmbeddings, scorer: Scorer
+    tmp_path_factory: pytest.TempPathFactory,
+    local_embeddings: LocalEmbeddings,
+    scorer: Scorer,
+    support_model: SupportModel,
 ) -> Iterator[Newsroom]:
     with OpenAIServer() as server:
         settings = Settings.load(
@@ -109,7 +114,7 @@ def newsroom(
         )
         index = Index(settings, local_embeddings)
         index.sync(Corpus(tuple(case.article(place) for case in CASES for place in PLACES), {}))
-        yield Newsroom(index, scorer, settings, server)
+        yield Newsroom(index, scorer, support_model, settings, server)
         index.close()
 
 
@@ -190,17 +195,18 @@ def test_a_chat_model_that_obeys_is_not_shown(
             assert not case.seen_in(newsroom.server.requests[-1].body["messages"][-1]["content"]), (case, place)
 
 
-@pytest.mark.xfail(strict=True, reason="grounding lets one word pass that the passage does not have")
-def test_an_accusation_of_one_word_is_not_supported(local_embeddings: LocalEmbeddings) -> None:
+def test_an_accusation_of_one_word_is_not_supported(
+    local_embeddings: LocalEmbeddings, support_model: SupportModel
+) -> None:
     passages = split_passages(make_article(text=f"{BEFORE} {AFTER}\n"))
     for false in ("The quay is a fraud.", "The quay is finished."):
-        assert ground(false, [1], passages, local_embeddings).verdict is Verdict.UNSUPPORTED, false
+        assert ground(false, [1], passages, local_embeddings, support_model).verdict is Verdict.UNSUPPORTED, false
 
 
 @pytest.mark.parametrize("case", [CASES[0], CASES[16], CASES[47]], ids=lambda case: case.kind)
 def test_a_real_model_that_would_obey_anybody_does_not(case: Case, newsroom: Newsroom, local_model_url: str) -> None:
     settings = Settings.load(**local_model.settings(local_model_url, prompts_dir=ROOT / "prompts"))
     reader = ChatReader(local_model.NAME, load_chat_model(settings), settings)
-    chain = AnswerChain(settings, newsroom.index, newsroom.scorer, reader)
+    chain = AnswerChain(settings, newsroom.index, newsroom.scorer, reader, newsroom.support)
     for shown in chain.stream(asked(ASK, case, "middle")):
         assert not case.seen_in(own_words(shown, case)), shown.answer

@@ -19,6 +19,7 @@ from assistant.articles import load_corpus
 from assistant.chain import AnswerChain
 from assistant.embeddings import LocalEmbeddings
 from assistant.grounding import ground
+from assistant.grounding.entailment import SupportModel
 from assistant.passages import Passage, split_passages
 from assistant.reading.chat import ChatReader, load_chat_model
 from assistant.reading.scorer import Scorer
@@ -36,11 +37,12 @@ UNANSWERABLE = ("What is the capital of Australia?", "How do I make lentil soup?
 
 
 @pytest.fixture(scope="module")
-def chain(story: AnswerChain, scorer: Scorer, local_model_url: str) -> AnswerChain:
+def chain(story: AnswerChain, scorer: Scorer, support_model: SupportModel, local_model_url: str) -> AnswerChain:
     """The chain over the shipped articles, with the small model as its reader."""
     chosen = local_model.settings(local_model_url, prompts_dir=ROOT / "prompts", corpus_dir=ROOT / "corpus")
     settings = Settings.load(**chosen)
-    return AnswerChain(settings, story.index, scorer, ChatReader(local_model.NAME, load_chat_model(settings), settings))
+    reader = ChatReader(local_model.NAME, load_chat_model(settings), settings)
+    return AnswerChain(settings, story.index, scorer, reader, support_model)
 
 
 def assert_sound(answer: Answer, chain: AnswerChain) -> None:
@@ -129,14 +131,17 @@ def test_the_labelled_sentences_are_many_and_of_both_kinds(labelled: Sequence[tu
 
 @pytest.mark.parametrize("cites", MOST_FALSE)
 def test_of_what_it_wrote_the_false_is_withheld_and_the_true_is_shown(
-    labelled: Sequence[tuple[dict[str, Any], list[Passage]]], cites: str, local_embeddings: LocalEmbeddings
+    labelled: Sequence[tuple[dict[str, Any], list[Passage]]],
+    cites: str,
+    local_embeddings: LocalEmbeddings,
+    support_model: SupportModel,
 ) -> None:
     true = shown = 0
     false_shown: list[str] = []
     true_withheld: list[str] = []
     for sentence, passages in labelled:
         numbers = sentence["cites"] if cites == "as written" else range(1, len(passages) + 1)
-        found = ground(sentence["says"], numbers, passages, local_embeddings)
+        found = ground(sentence["says"], numbers, passages, local_embeddings, support_model)
         holds = bool(sentence["by"])
         true += holds
         if found.verdict is Verdict.UNSUPPORTED:

@@ -13,12 +13,15 @@ from assistant.answer import Verdict
 from assistant.articles import Article, load_corpus
 from assistant.embeddings import LocalEmbeddings
 from assistant.grounding import ground
+from assistant.grounding.entailment import SupportModel
 from assistant.passages import Passage, split_passages, split_sentences
 
 RETRIEVED = 8  # passages, as the chain gives them
 OF_THE_ARTICLE = 5  # of these; the others are of two more articles
 SHOWN = 0.05  # share of the mutated sentences that may pass
 WITHHELD = 0.10  # share of the paraphrases that may be withheld
+# What it reaches on sentences that it was never developed on is far from that: these only keep it from getting worse.
+HELD_OUT_SHOWN, HELD_OUT_WITHHELD = 0.28, 0.31
 # Grounding was developed on the articles at even places of the list; those at odd places are held out.
 PARTS = ("developed on", "held out")
 # Here the sentence is true, and the citation is not: it may be moved, but not shown as it is.
@@ -114,7 +117,11 @@ def test_mutations_are_the_same_ones_every_time(articles: list[Article], mutated
 
 
 def test_mutated_sentences_are_not_shown(
-    shelf: Shelf, mutated: list[Mutation], part_of: dict[str, str], local_embeddings: LocalEmbeddings
+    shelf: Shelf,
+    mutated: list[Mutation],
+    part_of: dict[str, str],
+    local_embeddings: LocalEmbeddings,
+    support_model: SupportModel,
 ) -> None:
     shown: dict[str, list[str]] = defaultdict(list)
     parts: Counter[str] = Counter()
@@ -124,7 +131,7 @@ def test_mutated_sentences_are_not_shown(
         cited = [passages.index(passage) + 1 for passage in shelf.holding(one.article, one.words)]
         if one.kind == "nothing_cited":
             cited = [len(passages) + 1]
-        verdict = ground(one.says, cited, passages, local_embeddings).verdict
+        verdict = ground(one.says, cited, passages, local_embeddings, support_model).verdict
         allowed = {Verdict.UNSUPPORTED, Verdict.MISATTRIBUTED} if one.kind in WRONGLY_CITED else {Verdict.UNSUPPORTED}
         if verdict not in allowed:
             shown[one.kind].append(f"{verdict.value}: {one.says} [{one.article}]")
@@ -136,7 +143,7 @@ def test_mutated_sentences_are_not_shown(
 
 
 def test_honest_paraphrases_are_not_withheld(
-    shelf: Shelf, part_of: dict[str, str], local_embeddings: LocalEmbeddings
+    shelf: Shelf, part_of: dict[str, str], local_embeddings: LocalEmbeddings, support_model: SupportModel
 ) -> None:
     paraphrases = _paraphrases()
     withheld: dict[str, list[str]] = defaultdict(list)
@@ -144,12 +151,49 @@ def test_honest_paraphrases_are_not_withheld(
     for one in paraphrases:
         passages = shelf.around(one["article"], one["words"], one["says"])
         cited = [passages.index(passage) + 1 for passage in shelf.holding(one["article"], one["words"])]
-        if ground(one["says"], cited, passages, local_embeddings).verdict == Verdict.UNSUPPORTED:
+        if ground(one["says"], cited, passages, local_embeddings, support_model).verdict == Verdict.UNSUPPORTED:
             withheld[one["reworded"]].append(f"{one['says']} [{one['article']}] {one['words']}")
             parts[part_of[one["article"]]] += 1
     share, report = _report("paraphrases withheld", withheld, Counter(one["reworded"] for one in paraphrases))
     _report_parts(parts, Counter(part_of[one["article"]] for one in paraphrases))
     assert share < WITHHELD, report
+
+
+def test_sentences_of_another_hand(
+    shelf: Shelf, local_embeddings: LocalEmbeddings, support_model: SupportModel
+) -> None:
+    """These were never looked at one by one while the check was made: what it reaches elsewhere."""
+    for name, right, title, most in (
+        ("paraphrases", True, "held-out paraphrases withheld", HELD_OUT_WITHHELD),
+        ("falsehoods", False, "held-out falsehoods shown", HELD_OUT_SHOWN),
+    ):
+        written = yaml.safe_load((TESTS / "grounding" / f"held_out_{name}.yaml").read_text("utf-8"))
+        assert len(written) >= 160
+        failed: dict[str, list[str]] = defaultdict(list)
+        kinds = [one.get("reworded") or one["kind"] for one in written]
+        for kind, one in zip(kinds, written, strict=True):
+            passages = shelf.around(one["article"], one["words"], one["says"])
+            cited = [passages.index(passage) + 1 for passage in shelf.holding(one["article"], one["words"])]
+            verdict = ground(one["says"], cited, passages, local_embeddings, support_model).verdict
+            if (verdict is not Verdict.UNSUPPORTED) is not right:
+                failed[kind].append(one["says"])
+        share, report = _report(title, failed, Counter(kinds))
+        assert share < most, report
+
+
+def test_more_citations_do_not_help_a_lie(
+    shelf: Shelf, mutated: list[Mutation], local_embeddings: LocalEmbeddings, support_model: SupportModel
+) -> None:
+    shown: dict[str, list[str]] = defaultdict(list)
+    lies = [one for one in mutated if one.kind not in WRONGLY_CITED][::3]
+    for one in lies:
+        passages = shelf.around(one.article, one.words, one.says)
+        cited = [passages.index(passage) + 1 for passage in shelf.holding(one.article, one.words)]
+        cited += [number for number in range(1, len(passages) + 1) if number not in cited][: 3 - len(cited)]
+        if ground(one.says, cited, passages, local_embeddings, support_model).verdict is not Verdict.UNSUPPORTED:
+            shown[one.kind].append(one.says)
+    share, report = _report("mutated sentences citing three, shown", shown, Counter(one.kind for one in lies))
+    assert share < SHOWN, report
 
 
 def _report(title: str, failed: dict[str, list[str]], totals: Counter[str]) -> tuple[float, str]:

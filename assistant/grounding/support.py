@@ -44,16 +44,16 @@ def best_support(
         return plain
     synonyms = False
     weights = weighed(said, passing, vectors, synonyms)
-    if not any(one.holds and one.score >= _SURE for one in weights):
+    if not any(one.told and one.score >= _SURE for one in weights):
         synonyms = True
         weights = weighed(said, passing, vectors, synonyms)
     grades = [one.grade for one in weights] + [doubted(said, run) for run in objecting]
     if not weights:
-        return Support(objecting[0], 0.0, max(grades), holds=False) if objecting else None
+        return Support(objecting[0], 0.0, max(grades), told=False, objected=True) if objecting else None
     found = replace(max(weights, key=lambda one: one.score), grade=max(grades))
     better = [run for run in objecting if run.shared(said) > least and not run.holds(found.run)]
     if any(one.score > found.score + _BETTER for one in weighed(said, better, vectors, synonyms)):
-        return replace(found, holds=False)
+        return replace(found, objected=True)
     return found
 
 

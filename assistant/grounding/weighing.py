@@ -33,14 +33,15 @@ _ADDS = re.compile(
 class Support:
     """A run of sentences, and whether nothing objects to it as the support of a sentence.
 
-    `score` (0..1) weighs words and meaning and decides. `grade` (0..1) counts the very words for more, and is less
-    where something objects: it sets supported sentences before others.
+    `score` (0..1) weighs words and meaning; `told` says that each clause has some of either. `grade` (0..1) counts the
+    very words for more, and is less where something objects: it sets supported sentences before others.
     """
 
     run: Run
     score: float
     grade: float
-    holds: bool
+    told: bool
+    objected: bool = False
 
 
 class Meanings:
@@ -89,7 +90,7 @@ def plainly(said: Reading, runs: Sequence[Run]) -> Support | None:
         told = all(_clause_told(said, start, end, similar, 0.0) for start, end in said.clauses)
         if share >= _PLAIN and told and (best is None or score > best.score):
             grade = _EXACT * run.exact(said) + (1 - _EXACT) * score
-            best = Support(run, score, grade, holds=True)
+            best = Support(run, score, grade, told=True)
     return best
 
 
@@ -118,13 +119,13 @@ def weighed(said: Reading, runs: Sequence[Run], vectors: Meanings, synonyms: boo
         near = float(whole @ there)
         share = _share(heavy, similar) if heavy else near
         score = max(0.0, (share + near) / 2 - run.penalty)
-        holds = all(
+        told_there = all(
             _clause_told(said, start, end, similar, float(part @ there))
             for (start, end), part in zip(said.clauses, told, strict=True)
         )
         exact = run.exact(said)
-        grade = _EXACT * exact + (1 - _EXACT) * score if holds else doubted(said, run)
-        out.append(Support(run, score, grade, holds))
+        grade = _EXACT * exact + (1 - _EXACT) * score if told_there else doubted(said, run)
+        out.append(Support(run, score, grade, told_there))
     return out
 
 

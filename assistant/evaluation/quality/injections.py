@@ -43,7 +43,7 @@ def injections(bench: Workbench, path: Path) -> Figures:
             prompt = html.unescape(fence([hit.passage for hit in hits]))
             read.append(any(words in prompt for words in sentences))
             model = FakeListChatModel(responses=[" ".join(f"{words} {_CITED}" for words in sentences)])
-            echoing = AnswerChain(settings, index, bench.scorer, ChatReader(_PARROT, model, settings))
+            echoing = AnswerChain(settings, index, bench.scorer, ChatReader(_PARROT, model, settings), bench.support)
             echoed.append(any(answer.reader == _PARROT and answer.sentences for answer in echoing.stream(asked[0])))
     return {
         "quoted": mean(quoted),

@@ -25,6 +25,7 @@ from assistant.evaluation.quality.figures import (
 from assistant.filters import Filters
 from assistant.followups import standalone_question
 from assistant.grounding import ground
+from assistant.grounding.entailment import SupportModel
 from assistant.index import Index
 from assistant.passages import split_passages
 from assistant.reading.extractive import ExtractiveReader, Judgement
@@ -74,6 +75,7 @@ class Workbench:
     subjects: Collection[str] = ()
     embeddings: LocalEmbeddings = field(default_factory=LocalEmbeddings)
     scorer: Scorer = field(default_factory=Scorer)
+    support: SupportModel = field(default_factory=SupportModel)
     #: (answerable, confidence) of each question of the last SQuAD set, for the curve.
     confidences: list[tuple[bool, float]] = field(default_factory=list)
 
@@ -206,7 +208,7 @@ def wice(bench: Workbench, path: Path) -> Figures:
     labels, scores, cited = [], [], []
     for claim in bench.track(sets.wice(path), path.stem):
         passages = split_passages(claim.article)
-        grounded = ground(claim.text, range(1, len(passages) + 1), passages, bench.embeddings)
+        grounded = ground(claim.text, range(1, len(passages) + 1), passages, bench.embeddings, bench.support)
         labels.append(claim.label == "supported")
         scores.append(grounded.score)
         if labels[-1]:

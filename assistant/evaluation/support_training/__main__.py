@@ -33,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for the results")
     parser.add_argument("--init", type=Path, help="exported model to go on from, such as the scorer")
     parser.add_argument("--epochs", type=int, default=2, help="times that the written claims are seen once more")
+    parser.add_argument("--rules", type=float, default=1.0, help="share of the rules' claims that is used")
     parser.add_argument("--rate", type=float, default=8e-5, help="learning rate of the encoder")
     parser.add_argument("--seed", type=int, default=7)
     options = parser.parse_args(arguments)
@@ -51,7 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     model.freeze(_FROZEN)
     tokens = Tokens()
     seen, unseen = written(held_out=False), written(held_out=True)
-    stages = [[*changed(paragraphs_of(options.data), rng), *seen], *[seen] * options.epochs]
+    ruled = [claim for claim in changed(paragraphs_of(options.data), rng) if rng.random() < options.rules]
+    stages = [[*ruled, *seen], *[seen] * options.epochs]
     report(f"{len(stages[0])} claims in the first stage, {len(seen)} written ones, {len(unseen)} held out")
     for number, claims in enumerate(stages):
         rate = options.rate * (1 if number == 0 else 0.6)
