@@ -8,13 +8,18 @@ import pytest
 import yaml
 from grounding.mutations import CHANGES, Mutation, Statement, content, mutations
 from helpers import ROOT, TESTS
+from openai_server import OpenAIServer, Reply
+from pydantic import SecretStr
 
 from assistant.answer import Verdict
 from assistant.articles import Article, load_corpus
+from assistant.chain import AnswerChain, Question
 from assistant.embeddings import LocalEmbeddings
 from assistant.grounding import ground
 from assistant.grounding.entailment import SupportModel
 from assistant.passages import Passage, split_passages, split_sentences
+from assistant.reading.chat import ChatReader, load_chat_model
+from assistant.reading.scorer import Scorer
 
 RETRIEVED = 8  # passages, as the chain gives them
 OF_THE_ARTICLE = 5  # of these; the others are of two more articles
@@ -193,6 +198,31 @@ def test_more_citations_do_not_help_a_lie(
         if ground(one.says, cited, passages, local_embeddings, support_model).verdict is not Verdict.UNSUPPORTED:
             shown[one.kind].append(one.says)
     share, report = _report("mutated sentences citing three, shown", shown, Counter(one.kind for one in lies))
+    assert share < SHOWN, report
+
+
+def test_a_lying_model_is_not_shown(
+    mutated: list[Mutation], story: AnswerChain, scorer: Scorer, support_model: SupportModel
+) -> None:
+    """Through the whole chain: a model writes the changed sentence and cites the passages that were found first."""
+    lies = [one for one in mutated if one.kind not in WRONGLY_CITED][1::3]
+    shown: dict[str, list[str]] = defaultdict(list)
+    with OpenAIServer() as server:
+        settings = story.settings.model_copy(
+            update={"chat_model": "openai:liar", "openai_base_url": server.url, "openai_api_key": SecretStr("none")}
+        )
+        reader = ChatReader("openai:liar", load_chat_model(settings), settings)
+        chain = AnswerChain(settings, story.index, scorer, reader, support_model)
+        for one in lies:
+            server.replies.append(Reply(f"{one.says[:-1]} [1][2]{one.says[-1]}"))
+            for answer in chain.stream(Question(question=one.words[:400])):
+                numbers = {citation.number for citation in answer.citations}
+                assert all(sentence.citations and set(sentence.citations) <= numbers for sentence in answer.sentences)
+            if answer.reader == "openai:liar" and answer.sentences:
+                shown[one.kind].append(one.says)
+            else:
+                assert "Fell back to quoting" in (answer.notice or ""), one
+    share, report = _report("a lying model's sentences shown", shown, Counter(one.kind for one in lies))
     assert share < SHOWN, report
 
 
