@@ -18,9 +18,9 @@ from assistant.timeline import Event, Moment, Told
 from assistant.ui.page import mount_ui
 from assistant.ui.timeline import Wanted, listed, plot
 
-HOSTILE = (
-    '<img src=x onerror="window.owned=1"><script>window.owned=1</script> On 3 May 2020 [x](javascript:alert(1)) came.'
-)
+HOSTILE = '<img src=x onerror="window.owned=1"><script>window.owned=1</script> [x](javascript:alert(1))'
+#: What is markup as a whole is no statement, and no event.
+STATED = 'On 3 May 2020 the ferry > the quay onerror=window.owned=1 and "came" <img src=x onerror=window.owned=1.'
 
 
 @pytest.fixture(scope="module")
@@ -136,16 +136,16 @@ def test_hostile_articles_and_new_ones(page: Page, settings: SettingsFactory, sc
     with served(mount_ui(FastAPI(), chain)) as url:
         view = opened(page, url)
         expect(view.locator(".empty")).to_contain_text("There is nothing to put in order yet.")
-        write_article(own.corpus_dir, "evil.md", f"{HOSTILE}\n", title=HOSTILE, outlet=HOSTILE, published="2021-01-01")
+        write_article(own.corpus_dir, "evil.md", f"{STATED}\n", title=HOSTILE, outlet=HOSTILE, published="2021-01-01")
         chain.sync()
         # It is made anew when somebody comes to look.
         page.get_by_role("tab", name="Chat").click()
         page.get_by_role("tab", name="Timeline").click()
-        expect(view.locator(".events .open").first).to_contain_text("<script>")
+        expect(view.locator(".events .open").first).to_contain_text("onerror=")
         view.locator(".dot").first.hover()
-        expect(view.locator(".preview")).to_contain_text("<script>")
+        expect(view.locator(".preview")).to_contain_text("onerror=")
         view.locator(".events .open").first.click()
-        expect(page.locator("#source mark")).to_contain_text("<script>")
+        expect(page.locator("#source mark")).to_contain_text("onerror=")
         assert page.locator("#timeline img, #timeline a, #source img, #source a").count() == 0
         assert page.evaluate("window.owned") is None
     chain.index.close()

@@ -23,6 +23,7 @@ _DOUBTED = 0.7  # what is left of the grade of what does not hold
 # Cosines of two words from which one may stand for the other; closer ones are asked of a clause that is tacked on.
 _SYNONYM, _CLOSE_SYNONYM = 0.5, 0.6
 # A clause has this share of its words there, or means nearly as much: false clauses stay below.
+_FEW = 3  # words of a short sentence
 _CLAUSE_WORDS, _ADDED_WORDS, _CLAUSE_MEANING, _ADDED_MEANING = 0.33, 0.33, 0.45, 0.6
 _ADDS = re.compile(
     r"\s*(?:and|but|while|which|who|because|although|though|whereas|after|before|since|despite|as|so|with|without|under)\b"
@@ -139,6 +140,8 @@ def _clause_told(said: Reading, start: int, end: int, similar: dict[str, float],
     close = _CLOSE_SYNONYM if adds and len(words) > 1 else _SYNONYM
     missing = sum(similar.get(word, 1.0) < close for word in words)
     checked = any(token.text[0].isdigit() for token in tokens)  # amounts and dates have been found there
+    if missing and len(words) <= _FEW and len(said.clauses) == 1 and not checked:  # the one word may be all it claims
+        return near >= _ADDED_MEANING
     least = _ADDED_WORDS if adds else _CLAUSE_WORDS
     if len(words) - missing >= least * len(words) or (missing == 1 and (checked or not adds)):
         return True
