@@ -111,9 +111,12 @@ def report_grounding(console: Console) -> None:
     spent = []
     for key in dict.fromkeys(one["article"] for one in written):
         passages = split_passages(articles[key])[:8]
+        first = [one for one in written if one["article"] == key][:3]
+        places = [articles[key].text.index(one["words"]) for one in first]
+        cited = [[n for n, p in enumerate(passages, 1) if p.start <= place < p.end] for place in places]
         start = time.perf_counter()
-        for one in [one for one in written if one["article"] == key][:3]:
-            ground(one["says"], range(1, 4), passages, embeddings, model)
+        for one, numbers in zip(first, cited, strict=True):
+            ground(one["says"], numbers, passages, embeddings, model)
         spent.append((time.perf_counter() - start) * 1000)
     console.print(
         f"Grounding three written sentences, first sight of their passages: median {median(spent):.0f} ms, "
