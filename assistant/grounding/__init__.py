@@ -23,7 +23,7 @@ __all__ = ["Grounded", "ground", "verify_quote"]
 
 # Fitted on the stories that the support model never saw: what wording (0..1) is worth in log-odds, and what it takes.
 _WORDING, _SUPPORTS = 5.0, 0.0
-_LEAST_WORDING = 0.4
+_LEAST_WORDING, _VERY_WORDS = 0.4, 0.92
 _MOVES = 0.85  # a citation is moved on stronger support than it takes to leave it where it is
 _MAIN = re.compile(r";|, (?:and|but|while|whereas)\b|\bwhile\b")
 _LEAST = 4  # words that say something, without which a clause could be about anything
@@ -84,6 +84,8 @@ def _supports(text: str, found: Support, model: SupportModel) -> bool:
     if not found.told and found.score < _LEAST_WORDING:
         return False  # the model alone is not to be trusted
     wording = found.score if found.told else 0.0
+    if wording >= _VERY_WORDS:
+        return True  # the model would not outweigh it, and takes time
     return model.log_odds(text, found.run) + _WORDING * wording >= _SUPPORTS
 
 
