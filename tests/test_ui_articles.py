@@ -60,24 +60,6 @@ def site(tmp_path_factory: pytest.TempPathFactory, scorer: Scorer) -> Iterator[S
     made.chain.index.close()
 
 
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A visitor's page that must leave the console clean and call nobody but its own server."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    visited = context.new_page()
-    complaints: list[str] = []
-    requests: list[str] = []
-    visited.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    visited.on("pageerror", lambda error: complaints.append(str(error)))
-    visited.on("request", lambda request: requests.append(request.url))
-    yield visited
-    origin = "/".join(visited.url.split("/")[:3]) + "/"
-    context.close()
-    assert requests
-    assert [url for url in requests if not url.startswith((origin, "data:", "blob:"))] == []
-    assert complaints == []
-
-
 def opened(page: Page, url: str) -> Locator:
     """Open the tab; gives its list."""
     ready(page, url)

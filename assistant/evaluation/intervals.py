@@ -9,8 +9,6 @@ import numpy as np
 from assistant.evaluation.quality.figures import Figure, mean
 
 _Z = 1.959963984540054  # the normal distribution's quantile for 95%, two-sided
-_RESAMPLES = 2000
-_SEED = 7
 
 
 class Difference(NamedTuple):
@@ -67,9 +65,7 @@ def difference(before: Sequence[float], after: Sequence[float]) -> Difference | 
     if not before:
         return None
     deltas = np.asarray(after, float) - np.asarray(before, float)
-    draws = np.random.default_rng(_SEED).integers(0, len(deltas), (_RESAMPLES, len(deltas)))
-    low, high = np.quantile(deltas[draws].mean(axis=1), (0.025, 0.975))
-    return Difference(float(deltas.mean()), float(low), float(high), len(deltas))
+    return Difference(*mean(deltas.tolist()))
 
 
 def kappa(both: int, first: int, second: int, neither: int) -> float | None:

@@ -14,7 +14,7 @@ from assistant.chain import AnswerChain
 from assistant.errors import AssistantError
 from assistant.incoming import FILE_TYPES
 from assistant.ui import browse, style
-from assistant.ui.markup import escape
+from assistant.ui.markup import escape, opens
 
 _LOG = logging.getLogger(__name__)
 
@@ -226,8 +226,8 @@ def _entry(entry: Entry) -> str:
     name = escape(entry.title or entry.name)
     if entry.article_id and entry.state not in (State.REMOVED, State.REFUSED):
         name = (
-            f'<button type="button" class="open" data-article="{escape(entry.article_id)}" data-start="0" data-end="0" '
-            f'data-quote="" data-about="{name}" dir="auto">{name}</button>'
+            f'<button type="button" class="open" {opens(entry.article_id)} data-about="{name}" dir="auto">'
+            f"{name}</button>"
         )
     else:
         name = f'<bdi class="name">{name}</bdi>'

@@ -15,7 +15,7 @@ from assistant.errors import QuestionError
 from assistant.filters import Filters, fold
 from assistant.lexical import STOP_WORDS, LexicalIndex, stems, words
 from assistant.snapshot import Snapshot
-from assistant.ui.markup import day, escape
+from assistant.ui.markup import day, escape, opens, pager
 
 PAGE = 20
 _FIRST_WORDS = 240
@@ -108,7 +108,7 @@ def results(snapshot: Snapshot, wanted: Wanted, *, removable: bool, added: str) 
     note = "No article has all of these words; these have some of them." if found.loose else ""
     return (
         f'<p class="count" role="status">{_count(total, wanted)}{f" {note}" if note else ""}</p>'
-        f'<ol class="list" start="{page * PAGE + 1}">{items}</ol>{_pager(page, pages)}'
+        f'<ol class="list" start="{page * PAGE + 1}">{items}</ol>{pager(page, pages, "Previous", "Next")}'
     )
 
 
@@ -162,8 +162,8 @@ def _item(article: Article, *, removable: bool) -> str:
         else ""
     )
     return (
-        f'<li><button type="button" class="open" data-article="{escape(article.id)}" data-start="0" data-end="0" '
-        f'data-quote="" data-about="{title}" dir="auto">{title}</button>'
+        f'<li><button type="button" class="open" {opens(article.id)} '
+        f'data-about="{title}" dir="auto">{title}</button>'
         f'<p class="by">{by}</p><p class="first" dir="auto">{escape(_first_words(article.text))}</p>'
         f'<div class="foot">{topics}{remove}</div></li>'
     )
@@ -186,19 +186,6 @@ def _count(total: int, wanted: Wanted) -> str:
         return f"{count}, the newest first."
     order = "the best match first" if wanted.words.strip() else "the newest first"
     return f'{count} found, {order}. <button type="button" class="clear">Show all</button>'
-
-
-def _pager(page: int, pages: int) -> str:
-    if pages < 2:
-        return ""
-
-    def button(name: str, to: int, *, off: bool) -> str:
-        return f'<button type="button" data-page="{to}"{" disabled" if off else ""}>{name}</button>'
-
-    return (
-        f'<nav class="pager" aria-label="Pages">{button("Previous", page - 1, off=page == 0)}'
-        f"<span>Page {page + 1:,} of {pages:,}</span>{button('Next', page + 1, off=page == pages - 1)}</nav>"
-    )
 
 
 def _empty(what: str, hint: str, *, clear: bool = False) -> str:

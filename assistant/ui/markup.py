@@ -55,6 +55,20 @@ def opens(article_id: str, start: int = 0, end: int = 0, quote: str = "") -> str
     return f'data-article="{escape(article_id)}" data-start="{start}" data-end="{end}" data-quote="{escape(quote)}"'
 
 
+def pager(page: int, pages: int, back: str, on: str) -> str:
+    """Buttons to the pages before and behind `page`, counted from 0, by their names; nothing for a single page."""
+    if pages < 2:
+        return ""
+
+    def button(name: str, to: int, *, off: bool) -> str:
+        return f'<button type="button" data-page="{to}"{" disabled" if off else ""}>{name}</button>'
+
+    return (
+        f'<nav class="pager" aria-label="Pages">{button(back, page - 1, off=page == 0)}'
+        f"<span>Page {page + 1:,} of {pages:,}</span>{button(on, page + 1, off=page == pages - 1)}</nav>"
+    )
+
+
 def opens_citation(citation: Citation) -> str:
     """Attributes of a button that opens what a citation quotes."""
     return opens(citation.article_id, citation.start, citation.end, citation.quote)

@@ -13,7 +13,7 @@ from assistant.chain import AnswerChain
 from assistant.mentions import Mentions
 from assistant.timeline import Event, Moment, Story, Timeline, Told
 from assistant.ui import style
-from assistant.ui.markup import escape
+from assistant.ui.markup import escape, opens, pager
 
 PAGE = 200  # events of the list at a time
 _COLUMNS = 160  # of the plot
@@ -171,7 +171,7 @@ def listed(events: Sequence[Event], wanted: Wanted) -> str:
     return (
         '<div class="bar"><h2>All events</h2><label><span>Year</span>'
         f'<select name="year"><option value="">All years ({len(events):,})</option>{options}</select></label></div>'
-        f"{groups}{_pager(page, pages)}"
+        f"{groups}{pager(page, pages, 'Earlier', 'Later')}"
     )
 
 
@@ -216,10 +216,8 @@ def _link(name: str, events: Iterable[Event]) -> str:
 
 
 def _target(told: Told) -> str:
-    return (
-        f'data-article="{escape(told.article.id)}" data-start="{told.span.start}" data-end="{told.span.end}" '
-        f'data-quote="{escape(told.text)}" data-about="{escape(told.article.title)}"'
-    )
+    at = opens(told.article.id, told.span.start, told.span.end, told.text)
+    return f'{at} data-about="{escape(told.article.title)}"'
 
 
 def _outlet(told: Told) -> str:
@@ -242,19 +240,6 @@ def _short(when: Moment) -> str:
         return f"in {when.year}"
     month = _MONTHS[when.month - 1]
     return f"{when.day} {month[:3]}" if when.day else month if len(month) < 6 else f"{month[:3]}"
-
-
-def _pager(page: int, pages: int) -> str:
-    if pages < 2:
-        return ""
-
-    def button(name: str, to: int, *, off: bool) -> str:
-        return f'<button type="button" data-page="{to}"{" disabled" if off else ""}>{name}</button>'
-
-    return (
-        f'<nav class="pager" aria-label="Pages">{button("Earlier", page - 1, off=page == 0)}'
-        f"<span>Page {page + 1:,} of {pages:,}</span>{button('Later', page + 1, off=page == pages - 1)}</nav>"
-    )
 
 
 # -- who is mentioned when ---------------------------------------------------------------------------------------------

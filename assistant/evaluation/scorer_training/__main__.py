@@ -105,7 +105,7 @@ def _train(
 
     from assistant.evaluation.scorer_training.export import export, load_exported
     from assistant.evaluation.scorer_training.model import CrossEncoder
-    from assistant.evaluation.scorer_training.training import train
+    from assistant.evaluation.scorer_training.training import Pace, batch_loss, train
 
     torch.manual_seed(options.seed)
     rng = random.Random(options.seed)  # noqa: S311
@@ -121,7 +121,7 @@ def _train(
         f"{len(examples)} questions, {unanswerable} of them unanswerable, {len(claims)} claims, {len(batches)} steps"
     )
     begin = time.monotonic()
-    train(model, batches, options.rate, report)
+    train(model, batches, batch_loss, Pace(options.rate), report)
     report(f"trained in {time.monotonic() - begin:.0f} s")
     # Between the weights before and after, what was learnt and what was known both stay (arXiv:2109.01903).
     after = model.state_dict()

@@ -8,8 +8,9 @@ from dataclasses import replace
 from assistant.evaluation.scorer_training.data import Example, Paragraph
 from assistant.lexical import STOP_WORDS
 
-_NAME = re.compile(r"(?<=[a-z,] )(?:[A-Z][\w'’-]+)(?: (?:of |de |the )?[A-Z][\w'’-]+)*")
-_NUMBER = re.compile(r"(?<![\w.,])\d[\d,]*(?:\.\d+)?(?!\w)")
+#: Names and numbers inside a sentence.
+NAME = re.compile(r"(?<=[a-z,] )(?:[A-Z][\w'’-]+)(?: (?:of |de |the )?[A-Z][\w'’-]+)*")
+NUMBER = re.compile(r"(?<![\w.,])\d[\d,]*(?:\.\d+)?(?!\w)")
 _ASKING = frozenset("what which who whom when where how why not".split())
 _THINNED, _KEPT = 0.25, 0.4  # how often a question is thinned, and how many of its small words stay then
 
@@ -46,17 +47,17 @@ class Swaps:
         self._names: dict[str, list[str]] = {}
         for paragraph in paragraphs:
             names = self._names.setdefault(paragraph.article, [])
-            names += [name for sentence in paragraph.sentences for name in _NAME.findall(sentence)]
+            names += [name for sentence in paragraph.sentences for name in NAME.findall(sentence)]
 
     def swap(self, example: Example, rng: random.Random) -> Example | None:
         """The changed question; None where it has no name or number."""
         question, context = example.question, " ".join(example.paragraph.sentences)
         ways = []
-        if numbers := list(_NUMBER.finditer(question)):
+        if numbers := list(NUMBER.finditer(question)):
             number = rng.choice(numbers)
-            ways.append((number, _other_number(number.group(), rng)))
+            ways.append((number, other_number(number.group(), rng)))
         others = [n for n in self._names[example.paragraph.article] if n not in context and n not in question]
-        if others and (names := list(_NAME.finditer(question))):
+        if others and (names := list(NAME.finditer(question))):
             ways.append((rng.choice(names), rng.choice(others)))
         if not ways:
             return None
@@ -65,7 +66,7 @@ class Swaps:
         return replace(example, question=changed, gold=(), answer="", offset=0)
 
 
-def _other_number(text: str, rng: random.Random) -> str:
+def other_number(text: str, rng: random.Random) -> str:
     """Another number of the same look; another year of the same time for a year."""
     if re.fullmatch(r"1\d{3}|20\d\d", text):
         return str(int(text) + rng.choice([-1, 1]) * rng.randint(1, 60))

@@ -1,6 +1,8 @@
 """Trains the network on batches of rows, and averages the weights on the way."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -11,35 +13,51 @@ from assistant.evaluation.scorer_training.model import CrossEncoder
 from assistant.evaluation.scorer_training.rows import Row
 
 _BLOCK = 1500  # tokens that go through the network at a time: rows of like length, little padding
-_DECAY = 0.99  # of the weights' moving average, which is what is kept: about the last hundred steps
 _HEADS_FASTER = 5.0  # learning rate of the heads against the encoder's
 _PASSAGE_SPANS, _PAIR_SPANS = 0.6, 0.3  # weight of the answer's start and end in the loss
 
+B = TypeVar("B")
 
-def train(model: CrossEncoder, batches: Sequence[Batch], rate: float, report: Callable[[str], None]) -> None:
+
+@dataclass(frozen=True)
+class Pace:
+    """How a pass goes: the encoder's learning `rate`, the share of it that is `least`, and the average's `decay`."""
+
+    rate: float
+    least: float = 0.3
+    decay: float = 0.99  # about the last hundred steps
+
+
+def train(
+    model: CrossEncoder,
+    batches: Sequence[B],
+    loss_of: Callable[[CrossEncoder, B], Tensor],
+    pace: Pace,
+    report: Callable[[str], None],
+) -> None:
     """One pass over the batches with AdamW, warm-up and linear decay; leaves the averaged weights in the model."""
     heads = [*model.token_head.parameters(), *model.mix.parameters(), *model.rank.parameters(), model.span_weight]
     encoder = [parameter for parameter in model.layers.parameters() if parameter.requires_grad]
-    groups = [{"params": encoder, "lr": rate}, {"params": heads, "lr": rate * _HEADS_FASTER}]
+    groups = [{"params": encoder, "lr": pace.rate}, {"params": heads, "lr": pace.rate * _HEADS_FASTER}]
     optimiser = torch.optim.AdamW(groups, weight_decay=0.01, fused=True)
     warm = max(1, len(batches) // 12)
 
-    def pace(step: int) -> float:
-        return min((step + 1) / warm, max(0.3, (len(batches) - step) / (len(batches) - warm)))
+    def share(step: int) -> float:
+        return min((step + 1) / warm, max(pace.least, (len(batches) - step) / max(1, len(batches) - warm)))
 
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, pace)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, share)
     average = {name: value.detach().clone() for name, value in model.state_dict().items()}
     losses: list[float] = []
     model.train()
     for step, batch in enumerate(batches):
-        loss = batch_loss(model, batch)
+        loss = loss_of(model, batch)
         loss.backward()
         nn.utils.clip_grad_norm_(encoder + heads, 1.0)
         optimiser.step()
         schedule.step()
         optimiser.zero_grad(set_to_none=True)
         for name, value in model.state_dict().items():
-            average[name].lerp_(value, 1 - min(_DECAY, (step + 1) / (step + 10)))
+            average[name].lerp_(value, 1 - min(pace.decay, (step + 1) / (step + 10)))
         losses.append(loss.item())
         if step % 50 == 49:
             report(f"step {step + 1}/{len(batches)} loss {sum(losses[-50:]) / 50:.3f}")

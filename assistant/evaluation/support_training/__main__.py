@@ -2,27 +2,28 @@
 
 import argparse
 import random
-import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from sklearn.metrics import roc_auc_score
-from torch import nn
+from torch import Tensor
 from torch.nn import functional
 
 from assistant.cross_encoder import Pair, lay_out
 from assistant.evaluation.scorer_training.export import export, load_exported
 from assistant.evaluation.scorer_training.model import CrossEncoder
 from assistant.evaluation.scorer_training.rows import Tokens
+from assistant.evaluation.scorer_training.training import Pace, train
 from assistant.evaluation.support_training.data import Claim, changed, paragraphs_of, written
 from assistant.grounding.entailment import MAX_CLAIM, MAX_TOKENS
 
 _TOKENS = 1500  # of a step
 _FROZEN = 2  # of the lowest layers, which stay as they are
-_DECAY = 0.98  # of the weights' moving average, which is what is kept
+
+Batch = list[tuple[Pair, bool]]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -57,54 +58,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     report(f"{len(stages[0])} claims in the first stage, {len(seen)} written ones, {len(unseen)} held out")
     for number, claims in enumerate(stages):
         rate = options.rate * (1 if number == 0 else 0.6)
-        _pass(model, tokens, claims, rate, rng, report)
+        train(model, _batches(tokens, claims, rng), _loss, Pace(rate, least=0.1, decay=0.98), report)
         report(f"stage {number}: {_measured(model, tokens, unseen)}")
         export(model, options.out / f"support-{number}-int8.onnx")
     export(model, options.out / "support-int8.onnx")
 
 
-def _pass(
-    model: CrossEncoder, tokens: Tokens, claims: Sequence[Claim], rate: float, rng: random.Random,
-    report: Callable[[str], None],
-) -> None:  # fmt: skip
-    """One pass with AdamW, warm-up and linear decay; leaves the averaged weights in the model."""
-    batches = _batches(tokens, claims, rng)
-    heads = [*model.token_head.parameters(), *model.mix.parameters(), *model.rank.parameters(), model.span_weight]
-    encoder = [parameter for parameter in model.layers.parameters() if parameter.requires_grad]
-    groups = [{"params": encoder, "lr": rate}, {"params": heads, "lr": rate * 5}]
-    optimiser = torch.optim.AdamW(groups, weight_decay=0.01, fused=True)
-    warm = max(1, len(batches) // 12)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser,
-        lambda step: min((step + 1) / warm, max(0.1, (len(batches) - step) / max(1, len(batches) - warm))),
-    )
-    average = {name: value.detach().clone() for name, value in model.state_dict().items()}
-    losses: list[float] = []
-    started = time.monotonic()
-    model.train()
-    for step, batch in enumerate(batches):
-        scores = _scores(model, [pair for pair, _ in batch])
-        loss = functional.binary_cross_entropy_with_logits(scores, torch.tensor([float(s) for _, s in batch]))
-        loss.backward()
-        nn.utils.clip_grad_norm_(encoder + heads, 1.0)
-        optimiser.step()
-        schedule.step()
-        optimiser.zero_grad(set_to_none=True)
-        for name, value in model.state_dict().items():
-            average[name].lerp_(value, 1 - min(_DECAY, (step + 1) / (step + 10)))
-        losses.append(loss.item())
-        if step % 50 == 49:
-            spent = time.monotonic() - started
-            report(f"step {step + 1}/{len(batches)} loss {sum(losses[-50:]) / 50:.3f} {spent:.0f} s")
-    model.load_state_dict(average)
-    model.eval()
+def _loss(model: CrossEncoder, batch: Batch) -> Tensor:
+    scores = _scores(model, [pair for pair, _ in batch])
+    return functional.binary_cross_entropy_with_logits(scores, torch.tensor([float(true) for _, true in batch]))
 
 
-def _batches(tokens: Tokens, claims: Sequence[Claim], rng: random.Random) -> list[list[tuple[Pair, bool]]]:
+def _batches(tokens: Tokens, claims: Sequence[Claim], rng: random.Random) -> list[Batch]:
     """Rows of like length together, in random order."""
     rows = [(_pair(tokens, claim), claim.supported) for claim in claims]
     rows.sort(key=lambda row: len(row[0].ids) + rng.random() * 12)
-    out: list[list[tuple[Pair, bool]]] = [[]]
+    out: list[Batch] = [[]]
     for row in rows:
         if out[-1] and len(row[0].ids) * (len(out[-1]) + 1) > _TOKENS:
             out.append([])
@@ -118,7 +87,7 @@ def _pair(tokens: Tokens, claim: Claim) -> Pair:
     return lay_out(tokens(claim.says), *context, first=MAX_CLAIM, longest=MAX_TOKENS)
 
 
-def _scores(model: CrossEncoder, pairs: Sequence[Pair]) -> torch.Tensor:
+def _scores(model: CrossEncoder, pairs: Sequence[Pair]) -> Tensor:
     ids = torch.zeros(len(pairs), max(len(pair.ids) for pair in pairs), dtype=torch.long)
     mask, types = torch.zeros_like(ids), torch.zeros_like(ids)
     for line, pair in enumerate(pairs):

@@ -6,8 +6,9 @@ import re
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-_NAME = re.compile(r"(?<=[a-z,;] )(?:[A-Z][\w'’-]+)(?: (?:of |de |the )?[A-Z][\w'’-]+)*")
-_NUMBER = re.compile(r"(?<![\w.,])\d[\d,]*(?:\.\d+)?(?!\w)")
+from assistant.evaluation.scorer_training.changes import NAME, NUMBER
+from assistant.evaluation.scorer_training.changes import other_number as number_like
+
 _FRONTED = re.compile(r"((?:In|On|At|By|After|Before|Since|During|Under|For) [^,]{3,60}), (.+)\Z", re.S)
 _ASIDE = re.compile(r", (?:which|who|whose|where|including|such as|with|a|an|the) [^,]{5,120}(?=[,.])")
 _TAIL = re.compile(r",? (?:and|but|while|because|although|after|before|when|since|so that|which|with) [^,]{10,}\Z")
@@ -55,25 +56,25 @@ def true_to(sentence: str, rng: random.Random) -> str:
 
 def other_number(sentence: str, others: Sequence[str], rng: random.Random) -> str | None:
     """Another number in the place of one, now and then one of the passage."""
-    found = list(_NUMBER.finditer(sentence))
+    found = list(NUMBER.finditer(sentence))
     if not found:
         return None
     old = rng.choice(found)
-    there = [n for n in _NUMBER.findall(" ".join(others)) if n not in sentence]
-    new = rng.choice(there) if there and rng.random() < 0.5 else _like(old.group(), rng)
+    there = [n for n in NUMBER.findall(" ".join(others)) if n not in sentence]
+    new = rng.choice(there) if there and rng.random() < 0.5 else number_like(old.group(), rng)
     return _put(sentence, old, new) if new != old.group() else None
 
 
 def other_name(sentence: str, others: Sequence[str], rng: random.Random) -> str | None:
     """A name of the passage in the place of another."""
-    found = list(_NAME.finditer(sentence))
-    there = [name for name in _NAME.findall(" ".join(others)) if name not in sentence]
+    found = list(NAME.finditer(sentence))
+    there = [name for name in NAME.findall(" ".join(others)) if name not in sentence]
     return _put(sentence, rng.choice(found), rng.choice(there)) if found and there else None
 
 
 def names_exchanged(sentence: str, others: Sequence[str], rng: random.Random) -> str | None:
     """Two names in each other's place, where no "and" stands between them."""
-    found = list(_NAME.finditer(sentence))
+    found = list(NAME.finditer(sentence))
     if first := re.match(r"(?:[A-Z][\w'’-]+)(?: [A-Z][\w'’-]+)+", sentence):
         found.insert(0, first)
     pairs = [(a, b) for a, b in pairwise(found) if len(sentence[a.end() : b.start()].split()) > 1]
@@ -149,9 +150,3 @@ def untrue(sentence: str, others: Sequence[str], rng: random.Random) -> str | No
 
 def _put(sentence: str, old: re.Match[str], new: str) -> str:
     return sentence[: old.start()] + new + sentence[old.end() :]
-
-
-def _like(text: str, rng: random.Random) -> str:
-    if re.fullmatch(r"1\d{3}|20\d\d", text):
-        return str(int(text) + rng.choice([-1, 1]) * rng.randint(1, 40))
-    return "".join(str(rng.randint(1, 9)) if character.isdigit() else character for character in text)
