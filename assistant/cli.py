@@ -1,6 +1,5 @@
-"""The command line: `sync`, `add`, `ask`, `serve`, `password`; the evaluation has `evaluate`, `testset`, `feedback`."""
+"""The command line: `sync`, `add`, `ask`, `password`; the server and the evaluation add their own commands."""
 
-import socket
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from assistant.api import cli as api
 from assistant.errors import AssistantError, IndexLockedError
 from assistant.evaluation import cli as evaluation
 from assistant.settings import Settings
@@ -18,6 +18,7 @@ from assistant.terminal import progress_bar as _progress
 from assistant.terminal import report_problems as _report
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Answers about a story told by news articles.")
+api.add_to(app)
 evaluation.add_to(app)
 CorpusOption = Annotated[Path | None, typer.Option("--corpus", help="Folder of articles; else ASSISTANT_CORPUS_DIR")]
 
@@ -137,35 +138,6 @@ def ask(
 
 
 @app.command()
-def serve(
-    host: Annotated[str, typer.Option(help="Address to listen on")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on", min=1, max=65535)] = 7860,
-    corpus: CorpusOption = None,
-) -> None:
-    """Index what is new and serve the chat and the answer endpoint."""
-    _refuse_taken_port(host, port)
-    import uvicorn
-
-    from assistant.api.app import create_app
-    from assistant.chain import build_chain
-
-    settings = Settings.load(corpus_dir=corpus)
-    if settings.adding == "on" and host not in ("127.0.0.1", "::1", "localhost"):
-        _ERR.print("[yellow]Whoever reaches this server may add articles.[/] Set ASSISTANT_ADDING to login or off.")
-    chain = build_chain(settings)
-    with _progress() as progress:
-        report = chain.sync(progress)
-    _report(report.problems)
-    count = len(chain.index.snapshot.articles)
-    _ERR.print(f"{count} articles ready ({len(report.unchanged)} unchanged). Reader: {chain.reader}.", highlight=False)
-    server = create_app(chain)
-    chain.warm()
-    shown = f"[{host}]" if ":" in host else host
-    _ERR.print(f"[bold]Chat on http://{shown}:{port}[/]  ·  answer endpoint: /api/answer  ·  stop with Ctrl-C")
-    uvicorn.run(server, host=host, port=port, log_level="warning", timeout_graceful_shutdown=10)
-
-
-@app.command()
 def password() -> None:
     """Hash a password for ASSISTANT_UI_USERS, typed twice or piped in."""
     from assistant.passwords import hash_password
@@ -175,18 +147,6 @@ def password() -> None:
     if not given:
         raise AssistantError("An empty password lets everybody in. Type one, or pipe it in.")
     typer.echo(hash_password(given))
-
-
-def _refuse_taken_port(host: str, port: int) -> None:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise AssistantError(
-                f"Cannot listen on {host}:{port}: {error.strerror}. Choose another port with --port."
-            ) from None
 
 
 if __name__ == "__main__":

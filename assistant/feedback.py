@@ -1,8 +1,7 @@
 """What readers said of answers, kept in SQLite with the answer and its passages; nothing about who said it."""
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 from pydantic import Field
 
 from assistant.answer import Answer, Frozen, Turn
-from assistant.errors import AssistantError
+from assistant.database import opened
 
 #: In the data directory.
 FEEDBACK_FILE = "feedback.sqlite3"
@@ -79,13 +78,5 @@ class FeedbackStore:
             rows = database.execute("SELECT feedback FROM feedback ORDER BY given, answer_id").fetchall()
         return [Feedback.model_validate_json(text) for (text,) in rows]
 
-    @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with closing(sqlite3.connect(self._path, timeout=10)) as database, database:
-                database.execute("PRAGMA journal_mode=WAL")
-                database.execute(_TABLE)
-                yield database
-        except (OSError, sqlite3.Error) as error:
-            raise AssistantError(f"The feedback in {self._path} cannot be used: {error}") from None
+    def _open(self) -> AbstractContextManager[sqlite3.Connection]:
+        return opened(self._path, _TABLE, "The feedback")

@@ -1,38 +1,21 @@
 """The server: the answer endpoint, health and the chat page in one ASGI application."""
 
-from collections.abc import Callable
-from typing import Annotated
+from collections.abc import Callable, Iterable
 
-from fastapi import Body, FastAPI, Request
+from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from assistant import __version__
-from assistant.answer import Answer, Frozen
+from assistant.api.answers import answers
+from assistant.api.operations import operations
 from assistant.api.problems import Problem, install_problems
-from assistant.api.stream import stream_answer
-from assistant.chain import AnswerChain, Question
+from assistant.chain import AnswerChain
 from assistant.feedback import FEEDBACK_FILE, FeedbackStore
 from assistant.passwords import Users, parse_users
 
 _METHODS = {"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}
-
-
-class AnswerRequest(Question):
-    """A question for the answer endpoint."""
-
-    stream: bool = False
-
-
-class Health(Frozen):
-    """The server is alive, and what it serves."""
-
-    status: str
-    articles: int
-    revision: str
-    reader: str
-    version: str
 
 
 def create_app(chain: AnswerChain) -> FastAPI:
@@ -50,31 +33,13 @@ def create_app(chain: AnswerChain) -> FastAPI:
         responses={code: {"model": Problem} for code in (422, 500)},
     )
     install_problems(app)
-
-    @app.post("/api/answer", response_model=Answer, response_model_exclude_none=False, tags=["answers"])
-    def answer(request: Annotated[AnswerRequest, Body()]) -> object:
-        """Answer one question. With `stream`, server-sent events: `answer` for each growing answer, then `done`."""
-        question = Question(question=request.question, history=request.history, filters=request.filters)
-        if request.stream:
-            return stream_answer(chain, question)
-        return chain.invoke(question)
-
-    @app.get("/healthz", tags=["operations"])
-    def healthz() -> Health:
-        """Whether the server is alive."""
-        snapshot = chain.index.snapshot
-        return Health(
-            status="ok",
-            articles=len(snapshot.articles),
-            revision=snapshot.revision,
-            reader=chain.reader,
-            version=__version__,
-        )
-
+    routers = (answers(chain), operations(chain))
+    for router in routers:
+        app.include_router(router)
     from assistant.api.docs import install_docs
 
     install_docs(app)
-    _refuse_the_rest(app)
+    _refuse_the_rest(app, [*app.routes, *(route for router in routers for route in router.routes)])
     from assistant.ui.page import mount_ui
 
     settings = chain.settings
@@ -82,7 +47,7 @@ def create_app(chain: AnswerChain) -> FastAPI:
     return mount_ui(app, chain, FeedbackStore(settings.data_dir / FEEDBACK_FILE), login=login)
 
 
-def _refuse_the_rest(app: FastAPI) -> None:
+def _refuse_the_rest(app: FastAPI, served: Iterable[BaseRoute]) -> None:
     """Answer other methods, and other paths below /api, before the page at `/` takes them for its own."""
 
     def refuse_method(allowed: str) -> Callable[[Request], Response]:
@@ -94,7 +59,7 @@ def _refuse_the_rest(app: FastAPI) -> None:
     def refuse_path(_: Request) -> Response:
         raise HTTPException(404)
 
-    for route in list(app.routes):
+    for route in served:
         if isinstance(route, Route) and route.methods:
             allowed = ", ".join(sorted(route.methods))
             app.router.routes.append(
