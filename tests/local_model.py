@@ -1,5 +1,11 @@
-"""A real, small and weak chat model on loopback: SmolLM2-135M-Instruct under llama.cpp, from two wheels."""
+"""A real, small and weak chat model on loopback: SmolLM2-135M-Instruct under llama.cpp, from two wheels.
 
+`python tests/local_model.py COMMAND …` runs a command with the model as its chat model.
+"""
+
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, files
@@ -60,3 +66,19 @@ def _file() -> Path | None:
     except PackageNotFoundError:
         return None
     return next((Path(str(name.locate())) for name in names if name.suffix == ".gguf"), None)
+
+
+def _run(command: list[str]) -> int:
+    if problem := missing():
+        print(f"Error: {problem}", file=sys.stderr)
+        return 1
+    with serving() as url:
+        chosen = settings(url)
+        environment = {
+            f"ASSISTANT_{name.upper()}": str(value) for name, value in chosen.items() if not name.startswith("openai_")
+        } | {name.upper(): str(value) for name, value in chosen.items() if name.startswith("openai_")}
+        return subprocess.run(command, env={**os.environ, **environment}, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(_run(sys.argv[1:]))
