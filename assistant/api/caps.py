@@ -67,7 +67,7 @@ class Places:
 
     @asynccontextmanager
     async def one(self, receive: Receive, seconds: float) -> AsyncIterator[None]:
-        """A place of one's own. `receive` tells when the client, whose body has been read, goes away.
+        """A place of one's own. `receive`, from which the body has been read, tells when the client goes away.
 
         Raises:
             Refusal: the queue is full, or did not move within `seconds`.
@@ -89,7 +89,7 @@ class Places:
         if self._waiting >= self._most:
             raise busy
         self._waiting += 1
-        turn, gone = asyncio.create_task(self._free.acquire()), asyncio.ensure_future(receive())
+        turn, gone = asyncio.create_task(self._free.acquire()), asyncio.create_task(_gone(receive))
         try:
             done, _ = await asyncio.wait({turn, gone}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
@@ -102,6 +102,11 @@ class Places:
                 self._free.release()  # it came while nobody looked any more
         if turn not in done:
             raise GoneError if gone in done else busy
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":  # a server may say once more that the body has ended
+        pass
 
 
 async def in_time(app: ASGIApp, scope: Scope, receive: Receive, send: Send, seconds: float) -> None:

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from assistant.api.caps import GoneError, Places, in_time, whole_body
@@ -100,7 +100,7 @@ class Guard:
             await self._guarded(scope, receive, send)
         except Refusal as refusal:
             await refusal.send(scope, send)
-        except GoneError:
+        except (GoneError, ClientDisconnect):
             return
 
     async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -116,18 +116,14 @@ class Guard:
         scope.setdefault("state", {})["caller"] = f"key {key.name}" if key else f"address {address}"
         if rule.limited:
             send = _with_headers(send, await self._limits.spend(key.name if key else None, address))
-        if rule.body:
-            receive = await whole_body(scope, receive, rule.body)
-        await self._served(rule, scope, receive, send)
-
-    async def _served(self, rule: Rule, scope: Scope, receive: Receive, send: Send) -> None:
+        body = await whole_body(scope, receive, rule.body) if rule.body else receive
         if rule.seconds is None:
-            await self._app(scope, receive, send)
+            await self._app(scope, body, send)
         elif not rule.computes:
-            await in_time(self._app, scope, receive, send, rule.seconds)
+            await in_time(self._app, scope, body, send, rule.seconds)
         else:
             async with self._places.one(receive, rule.seconds):
-                await in_time(self._app, scope, receive, send, rule.seconds)
+                await in_time(self._app, scope, body, send, rule.seconds)
 
     async def _keys(self) -> Sequence[Key]:
         try:

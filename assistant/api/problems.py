@@ -1,6 +1,7 @@
 """Errors as RFC 9457 problem documents: the right status, what is wrong, and never a stack trace."""
 
 import logging
+from http import HTTPStatus
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -57,6 +58,6 @@ def install_problems(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(_: Request, error: HTTPException) -> JSONResponse:
-        response = problem(error.status_code, str(error.detail), str(error.detail))
+        response = problem(error.status_code, HTTPStatus(error.status_code).phrase, str(error.detail))
         response.headers.update(error.headers or {})  # such as Allow
         return response

@@ -69,6 +69,7 @@ def _blocks(growing: Iterator[Answer | None], reply: Callable[[Answer], BaseMode
     shown: dict[int, Sentence] = {}
     try:
         for answer in growing:
+            yield ""  # it may be closed here, whether or not there is something to tell
             if not searching:
                 searching = True
                 yield _event("searching", Searching(id=answer and answer.id))
@@ -103,7 +104,8 @@ async def steady(blocks: Generator[str, None, None]) -> AsyncGenerator[str, None
             block = step.result()
             if block is None:
                 return
-            yield block
+            if block:
+                yield block
     finally:
         with anyio.CancelScope(shield=True):  # a generator cannot be closed while it runs
             if step is not None:
