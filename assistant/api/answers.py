@@ -5,7 +5,8 @@ from collections.abc import Generator
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Request
-from pydantic import Field, StringConstraints
+from fastapi.openapi.models import Example
+from pydantic import Field, StrictBool, StringConstraints
 
 from assistant.answer import Answer
 from assistant.api.guard import caller
@@ -13,7 +14,15 @@ from assistant.api.requests import RecentAnswers
 from assistant.api.stream import stream_answer
 from assistant.chain import AnswerChain, Question
 
-_EVENTS = """event: searching
+_EVENT = {
+    "type": "object",
+    "required": ["event", "data"],
+    "properties": {
+        "event": {"enum": ["searching", "sources", "sentence", "done", "error"]},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+}
+_EXAMPLE_EVENTS = """event: searching
 data: {"id": "…"}
 
 event: sources
@@ -31,7 +40,7 @@ data: {"answer": "…", …}
 class AnswerRequest(Question):
     """A question for the answer endpoint."""
 
-    stream: bool = Field(False, description="Whether to reply with server-sent events")
+    stream: StrictBool = Field(False, description="Whether to reply with server-sent events")
     request_id: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = Field(
         None, description="Made by the client, new for each question: sent again within ten minutes, the same answer"
     )
@@ -45,7 +54,7 @@ def answers(chain: AnswerChain, recent: RecentAnswers) -> APIRouter:
         "/api/answer",
         response_model=Answer,
         response_model_exclude_none=False,
-        responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}, "example": _EVENTS}}}},
+        responses={200: {"content": {"text/event-stream": {"schema": _EVENT, "example": _EXAMPLE_EVENTS}}}},
     )
     def answer(request: Annotated[AnswerRequest, Body(openapi_examples=_EXAMPLES)], http: Request) -> object:
         """Answer one question.
@@ -68,7 +77,7 @@ def answers(chain: AnswerChain, recent: RecentAnswers) -> APIRouter:
     return router
 
 
-_EXAMPLES = {
+_EXAMPLES: dict[str, Example] = {
     "question": {"summary": "A question", "value": {"question": "What ties OpenAI to Azure?"}},
     "follow-up": {
         "summary": "A question that follows another",

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from fastapi import APIRouter, HTTPException, Query
+from fastapi import APIRouter, Body, HTTPException, Query
+from fastapi.openapi.models import Example
 from pydantic import Discriminator, Field, StringConstraints, Tag, field_validator
 
 from assistant.adding import Adding, Address, Entry, File, Report, Source, State
 from assistant.answer import Frozen
-from assistant.articles import Article, Day, Line
+from assistant.articles import Article, Date, Day, Line
 from assistant.chain import AnswerChain
 from assistant.filters import Filters
 
@@ -56,8 +57,8 @@ class Wanted(Frozen):
 
     limit: int = Field(_PAGE, ge=1, le=1_000)
     offset: int = Field(0, ge=0, le=10_000_000)
-    since: date | None = Field(None, description="First day; what an article says held then or later")
-    until: date | None = Field(None, description="Last day; what an article says held then or earlier")
+    since: Date | None = Field(None, description="First day; what an article says held then or later")
+    until: Date | None = Field(None, description="Last day; what an article says held then or earlier")
     outlet: tuple[str, ...] = Field((), max_length=100, description="Any of these; repeatable")
     topic: tuple[str, ...] = Field((), max_length=100, description="Any of these; repeatable")
 
@@ -143,6 +144,28 @@ class ArticlesReport(Frozen):
         return cls(articles=tuple(map(_state, report.entries)), problem=report.problem)
 
 
+_EXAMPLES: dict[str, Example] = {
+    "text": {
+        "summary": "A text",
+        "value": {
+            "articles": [
+                {
+                    "title": "Harbour board approves the new quay",
+                    "text": "The board approved the quay on Friday.",
+                    "outlet": "The Harbour Gazette",
+                    "published": "2026-03-14",
+                }
+            ]
+        },
+    },
+    "page": {"summary": "A page on the web", "value": {"articles": [{"url": "https://example.org/quay"}]}},
+    "file": {
+        "summary": "A file",
+        "value": {"articles": [{"name": "quay.md", "file": "IyBUaGUgcXVheQoKSXQgaXMgNDAgbWV0cmVzIGxvbmcuCg=="}]},
+    },
+}
+
+
 def articles(chain: AnswerChain, adding: Adding | None = None) -> APIRouter:
     """The endpoints of the articles. Without `adding`, they are added as the settings say."""
     router = APIRouter(tags=["articles"])
@@ -175,7 +198,7 @@ def articles(chain: AnswerChain, adding: Adding | None = None) -> APIRouter:
         return article
 
     @router.post("/api/articles")
-    def add_articles(request: ArticlesRequest) -> ArticlesReport:
+    def add_articles(request: Annotated[ArticlesRequest, Body(openapi_examples=_EXAMPLES)]) -> ArticlesReport:
         """Add articles to the corpus folder and to the index. One that is refused does not hold up the others."""
         with _sources(request.articles) as sources:
             return ArticlesReport.of(keeper.add(sources))

@@ -13,6 +13,7 @@ from assistant.settings import Settings
 
 _REF = "#/components/schemas/{model}"
 _GUARD = {
+    400: "The body cannot be read",
     401: "A key is needed, or the one that came is wrong",
     403: "The key may not do this; or there are no keys, and this is not allowed from where the request comes",
     408: "The request's body came too slowly",
@@ -80,7 +81,7 @@ def _add_guard(operation: dict[str, Any], rule: Rule, body: bool) -> None:
         statuses += [401, 403]
         operation["security"] = [{"key": []}, {}]  # the server may have no keys
     if rule.body and body:
-        statuses += [408, 413]
+        statuses += [400, 408, 413]
     statuses += [429] * rule.limited + [502] * rule.computes + [503] * bool(rule.right)
     for status in sorted(statuses):
         operation["responses"].setdefault(str(status), {"description": _GUARD[status]})
