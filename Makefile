@@ -6,12 +6,13 @@ SIZES ?= 1000 10000 100000
 OUT ?= bench-quality.json
 WITHOUT ?=
 CHAT ?=
+EXAMPLES ?= 500
 BIN := .venv/bin
 export UV_PYTHON_DOWNLOADS := never
 export UV_PROJECT_ENVIRONMENT := .venv
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format bench bench-quality eval baselines clean screenshots chromium
+.PHONY: help install run test check format fuzz bench bench-quality eval baselines clean screenshots chromium
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null \
@@ -41,6 +42,9 @@ check: install ## Format, lint and types, without changing anything
 format: install ## Format the code and mend what the linter can mend
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+fuzz: install ## Send generated requests to every endpoint, at most EXAMPLES=500 for each in each kind of test
+	@PYTHONPATH=tests $(BIN)/python tests/fuzz.py $(EXAMPLES)
 
 bench: install ## Measure start, first answer, and each stage of an answer at SIZES="1000 10000 100000" passages
 	@$(BIN)/python tests/bench.py $(SIZES)

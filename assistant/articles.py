@@ -31,7 +31,15 @@ def _day(value: object) -> object:
     return value
 
 
-Day = Annotated[date, BeforeValidator(_day)]
+def _no_number(value: object) -> object:
+    """Refuse what pydantic would take for seconds since 1970, such as 20250314."""
+    if re.fullmatch(r"[-+]?\d+(\.\d*)?", str(value)):
+        raise ValueError("give a day as 2025-03-14")
+    return value
+
+
+Date = Annotated[date, BeforeValidator(_no_number)]
+Day = Annotated[Date, BeforeValidator(_day)]
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
 
 

@@ -129,8 +129,12 @@ class AnswerChain(Runnable[Any, Answer]):
         return self._call_with_config(lambda asked: list(self._answers(asked))[-1], input, config, run_type="chain")
 
     def stream(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Iterator[Answer]:
-        """Growing answers, the last one complete. Raises as `invoke`."""
-        yield from self._answers(input)
+        """Growing answers, the last one complete. Raises as `invoke`.
+
+        With `steps=True` two come before them that say nothing yet, for whoever shows how far it is: one as soon as the
+        question is accepted, and one with the passages that were found. They are `partial` and have no sentences.
+        """
+        yield from self._answers(input, steps=bool(kwargs.get("steps")))
 
     def sync(self, progress: Progress = lambda done, total: None) -> SyncReport:
         """Bring the index in step with the corpus folder."""
@@ -157,15 +161,18 @@ class AnswerChain(Runnable[Any, Answer]):
 
     # -- stages --------------------------------------------------------------------------------------------------
 
-    def _answers(self, input: Any) -> Iterator[Answer]:
+    def _answers(self, input: Any, *, steps: bool = False) -> Iterator[Answer]:
         run = _Run(self._read_question(input), self.index.snapshot, Allowance(self.settings.model_timeout))
         if not run.snapshot.passages:
             raise CorpusError(
                 f"No articles are indexed. Put articles into {self.settings.corpus_dir} and run `assistant sync`."
             )
         filters = run.asked.filters
-        if not run.snapshot.catalogue.passing(filters).any():
-            run.standalone = run.asked.question
+        run.standalone = run.asked.question
+        passing = run.snapshot.catalogue.passing(filters).any()
+        if steps:
+            yield _answer(run, "", Outcome.PARTIAL)
+        if not passing:
             yield _answer(
                 run, f"No article passes the filter ({filters}), so nothing can be answered.", Outcome.DECLINED
             )
@@ -174,6 +181,8 @@ class AnswerChain(Runnable[Any, Answer]):
             run.standalone = self._stand_alone(run)
         with run.timed("retrieval"):
             run.hits = self._retriever.search(run.standalone, run.snapshot, filters)
+        if steps:
+            yield _answer(run, "", Outcome.PARTIAL)
         if self._chat is not None and not run.notices:
             run.reader = self._chat.name
             try:

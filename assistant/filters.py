@@ -2,7 +2,6 @@
 
 import difflib
 from collections.abc import Mapping, Sequence
-from datetime import date
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from assistant.answer import Frozen
-from assistant.articles import Article
+from assistant.articles import Article, Date
 from assistant.errors import QuestionError
 
 _NEAREST = 5  # names to offer in place of one that no article has
@@ -19,8 +18,8 @@ _NEAREST = 5  # names to offer in place of one that no article has
 class Filters(Frozen):
     """Narrows a question to some of the articles. What is not given does not narrow."""
 
-    since: date | None = Field(None, description="First day; what an article says held then or later")
-    until: date | None = Field(None, description="Last day; what an article says held then or earlier")
+    since: Date | None = Field(None, description="First day; what an article says held then or later")
+    until: Date | None = Field(None, description="Last day; what an article says held then or earlier")
     outlets: tuple[str, ...] = Field((), max_length=100, description="Any of these, in upper or lower case")
     topics: tuple[str, ...] = Field((), max_length=100, description="Any of these, in upper or lower case")
 

@@ -54,12 +54,31 @@ class Settings(BaseSettings):
         None, description="Who may use the page: name:hash, … as `assistant password` hashes; default: everybody"
     )
 
+    api_keys: SecretStr | None = Field(
+        None, description="Keys of the API besides those of `assistant keys`: name:scopes:hash, …"
+    )
+    open_to_everybody: bool = Field(False, description="Serve other machines although there are no keys")
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Origins whose pages may call the API from a browser; commas between them"
+    )
+    limits_url: SecretStr | None = Field(
+        None, description="redis://… that counts for several processes; default: each process counts for itself"
+    )
+    rate_limit_key: str = Field("120/minute", description="Requests that compute or write, for each key")
+    rate_limit_address: str = Field(
+        "60/minute", description="The same for each address, an IPv6 network of 64 bits counting as one; not loopback"
+    )
+    max_request_bytes: int = Field(1_000_000, ge=1_000, description="Longest request body; articles may be longer")
+    request_seconds: float = Field(120.0, gt=0, description="Longest time for one request")
+    answers_at_once: int = Field(8, ge=1, description="API requests computed at the same time in one process")
+    answers_waiting: int = Field(100, ge=0, description="Requests that may wait for that; beyond, 503")
+
     openai_api_key: SecretStr | None = Field(None, validation_alias=AliasChoices("OPENAI_API_KEY", "openai_api_key"))
     openai_base_url: str | None = Field(None, validation_alias=AliasChoices("OPENAI_BASE_URL", "openai_base_url"))
 
-    @field_validator("fetch_hosts", mode="before")
+    @field_validator("fetch_hosts", "cors_origins", mode="before")
     @classmethod
-    def _hosts(cls, value: object) -> object:
+    def _listed(cls, value: object) -> object:
         return tuple(re.findall(r"[^,\s]+", value)) if isinstance(value, str) else value
 
     @classmethod

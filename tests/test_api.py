@@ -1,17 +1,14 @@
 """The HTTP surface: a real server on loopback over a small corpus."""
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
-from browser import served
+from api import ASK, assert_problem, calling, events, tower
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from helpers import ROOT, write_article
 
 from assistant.answer import Answer
 from assistant.api.app import create_app
@@ -23,7 +20,6 @@ from assistant.index import Index
 from assistant.reading.scorer import Scorer
 from assistant.settings import Settings
 
-ASK = {"question": "How high is the tower of Tarn?"}
 ANSWER_FIELDS = {
     "answer", "outcome", "sentences", "citations", "standalone_question", "reader", "usage", "timings_ms", "id",
     "withheld", "confidence", "found",
@@ -37,48 +33,14 @@ CITATION_FIELDS = {
 def chain(
     tmp_path_factory: pytest.TempPathFactory, local_embeddings: LocalEmbeddings, scorer: Scorer
 ) -> Iterator[AnswerChain]:
-    away = tmp_path_factory.mktemp("api")
-    text = "The tower of Tarn is 80 metres high. It was finished in March 1998 by Ada Brook.\n"
-    write_article(away / "corpus", "tower.md", text, outlet="The Tarn Times", as_of="2024-05-01")
-    settings = Settings.load(
-        corpus_dir=away / "corpus", data_dir=away / "data", prompts_dir=ROOT / "prompts", chat_model="extractive"
-    )
-    made = AnswerChain(settings, Index(settings, local_embeddings), scorer)
-    made.sync()
-    yield made
-    made.index.close()
+    with tower(tmp_path_factory.mktemp("api"), local_embeddings, scorer) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
 def client(chain: AnswerChain) -> Iterator[httpx.Client]:
-    with (
-        served(create_app(chain), log_level="warning") as url,
-        httpx.Client(base_url=url, timeout=30, trust_env=False) as made,
-    ):
+    with calling(chain) as made:
         yield made
-
-
-def events(body: str) -> list[tuple[str, Any]]:
-    """The server-sent events of a body: name and data."""
-    assert body.endswith("\n\n")
-    found = []
-    for block in body.removesuffix("\n\n").split("\n\n"):
-        name, data = block.split("\n")
-        found.append((name.removeprefix("event: "), json.loads(data.removeprefix("data: "))))
-    return found
-
-
-def assert_problem(reply: Any, status: int) -> dict[str, Any]:
-    assert reply.status_code == status
-    assert reply.headers["content-type"].split(";")[0] == "application/problem+json"
-    body: dict[str, Any] = reply.json()
-    assert {"type", "title", "status", "detail"} <= set(body)
-    assert body["status"] == status
-    assert body["title"]
-    assert body["detail"]
-    assert "Traceback" not in reply.text
-    assert str(ROOT) not in reply.text
-    return body
 
 
 def test_an_answer_has_the_fields_of_the_interface(client: httpx.Client, chain: AnswerChain) -> None:
@@ -136,14 +98,18 @@ def test_a_stream_ends_with_the_same_answer(client: httpx.Client) -> None:
         assert reply.headers["content-type"].startswith("text/event-stream")
         assert reply.headers["cache-control"] == "no-store"
         found = events(reply.read().decode())
-    names = [name for name, _ in found]
-    assert names == ["answer"] * (len(names) - 1) + ["done"]
-    assert len(names) >= 2
-    answers = [Answer.model_validate(data) for _, data in found]
-    assert len({answer.id for answer in answers}) == 1
+    assert [name for name, _ in found] == ["searching", "sources", "sentence", "done"]
+    searching, sources, sentence, done = (data for _, data in found)
+    answer = Answer.model_validate(done)
+    assert searching == {"id": answer.id}
+    assert (sources["id"], sources["standalone_question"]) == (answer.id, answer.standalone_question)
+    assert [part["article_id"] for part in sources["found"]] == [part.article_id for part in answer.found]
+    assert sentence["number"] == 1
+    assert sentence["sentence"] == done["sentences"][0]
+    assert sentence["citations"] == done["citations"]
     whole = Answer.model_validate(client.post("/api/answer", json={**ASK, "stream": False}).json())
     without = {"id", "timings_ms"}
-    assert answers[-1].model_dump(exclude=without) == whole.model_dump(exclude=without)
+    assert answer.model_dump(exclude=without) == whole.model_dump(exclude=without)
 
 
 @pytest.mark.parametrize(
@@ -161,6 +127,8 @@ def test_a_stream_ends_with_the_same_answer(client: httpx.Client) -> None:
         ({"question": "x", "history": [{"question": "x", "answer": "y"}] * 101}, "history"),
         ({"question": "x", "histroy": []}, "histroy"),
         ({"question": "x", "stream": "perhaps"}, "stream"),
+        ({"question": "x", "request_id": ""}, "request_id"),
+        ({"question": "x", "request_id": "a" * 201}, "request_id"),
     ],
 )
 def test_a_request_that_cannot_be_answered(client: httpx.Client, sent: object, says: str) -> None:
@@ -245,26 +213,6 @@ def test_errors_of_our_own_and_unforeseen_ones(error: Exception, status: int) ->
     assert reply.headers["content-type"] == "application/problem+json"
     assert reply.json()["status"] == status
     assert "secret" not in reply.text
-
-
-def test_an_error_in_mid_stream_is_an_event(chain: AnswerChain) -> None:
-    from assistant.api.stream import stream_answer
-
-    answer = chain.invoke(ASK["question"])
-
-    class Breaking:
-        def stream(self, question: object) -> Iterator[Answer]:
-            yield answer
-            raise ProviderError("gone\nfor good")
-
-    app = FastAPI()
-    app.get("/", response_model=None)(lambda: stream_answer(Breaking(), ASK))  # type: ignore[arg-type]
-    with TestClient(app) as client:
-        blocks = client.get("/").text.removesuffix("\n\n").split("\n\n")
-    assert [block.split("\n")[0] for block in blocks] == ["event: answer", "event: error"]
-    problem = json.loads(blocks[1].split("\ndata: ")[1])
-    assert problem["status"] == 502
-    assert problem["detail"] == "gone\nfor good"
 
 
 def test_an_empty_index_is_no_articles(local_embeddings: LocalEmbeddings, scorer: Scorer, tmp_path: Path) -> None:

@@ -1,28 +1,32 @@
 """The server: the answer endpoint, health and the chat page in one ASGI application."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
 
 from assistant import __version__
 from assistant.api.answers import answers
+from assistant.api.articles import articles
+from assistant.api.description import install_description
+from assistant.api.docs import install_docs
+from assistant.api.feedback import feedback
+from assistant.api.guard import install_guard
 from assistant.api.operations import operations
-from assistant.api.problems import Problem, install_problems
+from assistant.api.problems import install_problems
+from assistant.api.requests import REQUESTS_FILE, RecentAnswers
 from assistant.chain import AnswerChain
 from assistant.feedback import FEEDBACK_FILE, FeedbackStore
 from assistant.passwords import Users, parse_users
-
-_METHODS = {"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}
 
 
 def create_app(chain: AnswerChain) -> FastAPI:
     """The application around one chain; interactive documentation at /docs.
 
     Raises:
-        SettingsError: the page's users are given in another form than `name:hash`.
+        SettingsError: the page's users, the keys or the limits are given in a form that cannot be read.
     """
     app = FastAPI(
         title="Story assistant",
@@ -30,40 +34,43 @@ def create_app(chain: AnswerChain) -> FastAPI:
         description="Answers about a story told by news articles. Every sentence cites the words it rests on.",
         docs_url=None,
         redoc_url=None,
-        responses={code: {"model": Problem} for code in (422, 500)},
     )
     install_problems(app)
-    routers = (answers(chain), operations(chain))
+    settings = chain.settings
+    install_guard(app, settings)
+    # Nothing of the chain takes longer than its model, and then some computing.
+    recent = RecentAnswers(settings.data_dir / REQUESTS_FILE, lease=settings.model_timeout + 60)
+    store = FeedbackStore(settings.data_dir / FEEDBACK_FILE)
+    routers = (answers(chain, recent), articles(chain), feedback(recent, store), operations(chain))
     for router in routers:
         app.include_router(router)
-    from assistant.api.docs import install_docs
-
+    install_description(app, settings)
     install_docs(app)
     _refuse_the_rest(app, [*app.routes, *(route for router in routers for route in router.routes)])
     from assistant.ui.page import mount_ui
 
-    settings = chain.settings
     login = Users(parse_users(settings.ui_users.get_secret_value())).check if settings.ui_users else None
-    return mount_ui(app, chain, FeedbackStore(settings.data_dir / FEEDBACK_FILE), login=login)
+    return mount_ui(app, chain, store, login=login)
+
+
+class _Refusal:
+    """An ASGI application, so that its route takes every method, those too that nobody has thought of yet."""
+
+    def __init__(self, status: int, **headers: str) -> None:
+        self._status = status
+        self._headers = headers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        raise HTTPException(self._status, headers=self._headers)
 
 
 def _refuse_the_rest(app: FastAPI, served: Iterable[BaseRoute]) -> None:
     """Answer other methods, and other paths below /api, before the page at `/` takes them for its own."""
-
-    def refuse_method(allowed: str) -> Callable[[Request], Response]:
-        def refuse(_: Request) -> Response:
-            raise HTTPException(405, headers={"Allow": allowed})
-
-        return refuse
-
-    def refuse_path(_: Request) -> Response:
-        raise HTTPException(404)
-
+    methods: dict[str, set[str]] = {}
     for route in served:
         if isinstance(route, Route) and route.methods:
-            allowed = ", ".join(sorted(route.methods))
-            app.router.routes.append(
-                Route(route.path, refuse_method(allowed), methods=sorted(_METHODS - route.methods))
-            )
+            methods.setdefault(route.path, set()).update(route.methods)
+    for path, allowed in methods.items():
+        app.router.routes.append(Route(path, _Refusal(405, Allow=", ".join(sorted(allowed)))))
     for path in ("/api", "/api/{rest:path}"):
-        app.router.routes.append(Route(path, refuse_path, methods=sorted(_METHODS)))
+        app.router.routes.append(Route(path, _Refusal(404)))
