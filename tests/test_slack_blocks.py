@@ -14,7 +14,7 @@ from assistant.slack.blocks import ANSWER_ID, MOST_BLOCKS, MOST_TEXT, SECTION_CH
 from assistant.slack.mrkdwn import BREAK, clip, escape, link, split, unescape
 
 NASTY = ["<!channel>", "<@U123>", "<!subteam^S1|@all>", "@here", "*bold*", "_it_", "~no~", "`code`", "> quote",
-         "&amp;", "<https://evil.test|click>", ":tada:", "|", "\u202e", "\x00", " ", "\n", ". ", "[1]", "word", "Ü", "😀"]  # fmt: skip
+         "&amp;", "<https://a.test|b>", ":tada:", "|", "\u202e", "\x00", " ", "\n", ". ", "[1]", "😀"]  # fmt: skip
 texts = st.lists(st.one_of(st.sampled_from(NASTY), st.text(max_size=30)), max_size=60).map("".join)
 long_texts = st.builds(lambda part, times: part * times, texts, st.integers(1, 400)).map(lambda text: text[:60_000])
 urls = st.one_of(st.none(), st.just("https://example.org/a|b<c>?x=1&y=2"), st.text(max_size=60),
@@ -24,7 +24,8 @@ urls = st.one_of(st.none(), st.just("https://example.org/a|b<c>?x=1&y=2"), st.te
 def cite(number: int = 1, **more: Any) -> Citation:
     fields: dict[str, Any] = {
         "number": number, "article_id": "quay", "title": "Board approves the quay", "outlet": "The Gazette",
-        "url": None, "published": None, "as_of": date(2026, 3, 4), "quote": "The quay is 80 metres long.", "passage": "", **more,
+        "url": None, "published": None, "as_of": date(2026, 3, 4), "quote": "The quay is 80 metres long.",
+        "passage": "", **more,
     }  # fmt: skip
     return Citation(**{**fields, "start": 0, "end": len(fields["quote"])})
 

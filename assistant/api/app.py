@@ -14,6 +14,7 @@ from assistant.api.problems import Problem, install_problems
 from assistant.chain import AnswerChain
 from assistant.feedback import FEEDBACK_FILE, FeedbackStore
 from assistant.passwords import Users, parse_users
+from assistant.slack.credentials import signing_secret
 
 _METHODS = {"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}
 
@@ -22,7 +23,7 @@ def create_app(chain: AnswerChain) -> FastAPI:
     """The application around one chain; interactive documentation at /docs.
 
     Raises:
-        SettingsError: the page's users are given in another form than `name:hash`.
+        SettingsError: the page's users are given in another form than `name:hash`, or Slack is set up in part only.
     """
     app = FastAPI(
         title="Story assistant",
@@ -33,7 +34,11 @@ def create_app(chain: AnswerChain) -> FastAPI:
         responses={code: {"model": Problem} for code in (422, 500)},
     )
     install_problems(app)
-    routers = (answers(chain), operations(chain))
+    routers = [answers(chain), operations(chain)]
+    if signing_secret(chain.settings):
+        from assistant.slack.http import slack
+
+        routers.append(slack(chain))
     for router in routers:
         app.include_router(router)
     from assistant.api.docs import install_docs

@@ -111,9 +111,13 @@ def _where(outlet: str | None, title: str, url: str | None, held: date | None) -
     return " · ".join(part for part in parts if part.strip())
 
 
+def _held(citation: Citation) -> str:
+    return plain_day(citation.as_of) if citation.as_of else ""
+
+
 def _fallback(answer: Answer) -> str:
     sources = [
-        f"[{one.number}] {escape(', '.join(filter(None, [one.outlet, one.title, one.as_of and plain_day(one.as_of)])))}"
+        f"[{one.number}] {escape(', '.join(filter(None, [one.outlet, one.title, _held(one)])))}"
         for one in answer.citations
     ]
     paragraphs = [escape(answer.answer), escape(answer.notice or ""), "\n".join(sources)]

@@ -15,6 +15,9 @@ _MENTION = re.compile(r"(?<!\w)@(?=\w)")
 _QUOTE = re.compile(r"^(?=\s*&gt;)", re.MULTILINE)
 _ENTITIES = {"&lt;": "<", "&gt;": ">", "&amp;": "&"}
 
+#: A link, or what Slack makes of a name, a channel or a date.
+_TAG = re.compile(r"<([^<>|]+)(?:\|([^<>]*))?>")
+
 #: What must not be cut in two: an escape, a marker [n], a character with the breaks around it.
 _ATOM = re.compile(rf"&(?:amp|lt|gt);|\[\d{{1,4}}\]|{BREAK}[*_~`]{BREAK}|[@:]{BREAK}")
 _SENTENCE_END = re.compile(r"[.!?…][\"”’')]{0,3}(?:[ \t]{0,3}\[\d{1,4}\]){0,20}\s(?!\s*\[\d)")
@@ -34,6 +37,22 @@ def escape(text: str) -> str:
 def unescape(text: str) -> str:
     """What `escape` was given, without the characters that nobody sees."""
     return re.sub("&(?:lt|gt|amp);", lambda found: _ENTITIES[found[0]], text.replace(BREAK, ""))
+
+
+def plain(text: str) -> str:
+    """What somebody wrote in Slack as they see it: links by their labels, nobody mentioned by an id."""
+    return " ".join(unescape(_TAG.sub(_shown, text)).split())
+
+
+def _shown(tag: re.Match[str]) -> str:
+    what, label = tag[1], tag[2]
+    if what.startswith("@"):
+        return f"@{label}" if label else ""
+    if what.startswith("#"):
+        return f"#{label or what[1:]}"
+    if what.startswith("!"):
+        return label or f"@{what[1:].partition('^')[0]}"
+    return label or what.removeprefix("mailto:")
 
 
 def clip(text: str, limit: int) -> str:
