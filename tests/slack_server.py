@@ -257,7 +257,7 @@ def _nothing(fields: dict[str, Any]) -> dict[str, Any]:
 async def _fields(request: web.Request) -> dict[str, Any]:
     """The fields of a call, whichever way the client sends them: query, form or JSON."""
     if request.content_type == "application/json":
-        return dict(await request.json())
+        return dict(json.loads(await request.read() or b"{}"))
     fields: dict[str, Any] = {**request.query, **await request.post()}
     for name in ("blocks", "metadata", "prompts"):
         if isinstance(fields.get(name), str):

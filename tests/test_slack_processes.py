@@ -157,7 +157,7 @@ def test_socket_mode(slack: SlackServer, tmp_path: Path) -> None:
         ({"slack_app_token": "xapp-wrong"}, "Slack refuses SLACK_APP_TOKEN .invalid_auth.. Turn Socket Mode on"),
     ],
 )
-def test_tokens_that_slack_refuses(make_bot: BotFactory, given: dict[str, str], says: str) -> None:
+def test_tokens_that_slack_refuses(make_bot: BotFactory, given: dict[str, Any], says: str) -> None:
     bot: Bot = make_bot(**{"slack_app_token": APP_TOKEN, **given})
     with pytest.raises(SettingsError, match=says) as caught:
         asyncio.run(_serve(bot.chain))  # type: ignore[arg-type]

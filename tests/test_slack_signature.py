@@ -78,7 +78,7 @@ def test_not_signed_by_slack(
         reply = httpx.post(
             bot.url,
             content=body + b" " if wrong == "tampered" else body,
-            headers=changed[wrong],  # type: ignore[arg-type]
+            headers=changed[wrong],
             timeout=30,
             trust_env=False,
         )
@@ -138,8 +138,8 @@ def test_slack_set_up_in_part(given: dict[str, str], says: str) -> None:
 
 def test_slack_set_up_or_not() -> None:
     assert signing_secret(Settings()) is None
-    assert signing_secret(Settings(slack_bot_token="xoxb-1", slack_app_token="xapp-1")) is None  # type: ignore[arg-type]
-    both = Settings(slack_bot_token="xoxb-1", slack_signing_secret="s")  # type: ignore[arg-type]
+    assert signing_secret(Settings(slack_bot_token="xoxb-1", slack_app_token="xapp-1")) is None
+    both = Settings(slack_bot_token="xoxb-1", slack_signing_secret="s")
     assert signing_secret(both) == "s"
     assert bot_token(both) == "xoxb-1"
     with pytest.raises(SettingsError, match="SLACK_APP_TOKEN is not set"):

@@ -136,8 +136,11 @@ async def _working(desk: Desk, job: Job) -> AsyncIterator[None]:
     shown = asyncio.create_task(_show(desk, job))
     try:
         yield
+    except asyncio.CancelledError:  # The server ends; at its next start the work is taken up, and the eyes are removed.
+        shown.cancel()
+        raise
     finally:
-        if await shown == _EYES:
+        if not shown.cancelling() and await shown == _EYES:
             await _politely(desk.api.reactions_remove(channel=job.channel, timestamp=job.ts, name=_EYES))
 
 

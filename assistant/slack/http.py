@@ -1,5 +1,7 @@
 """`POST /slack/events`: events, slash commands and clicks that Slack sends by HTTP, each with its signature checked."""
 
+import asyncio
+import logging
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -14,10 +16,12 @@ from assistant.api.problems import problem
 from assistant.chain import AnswerChain
 from assistant.errors import SettingsError
 from assistant.slack.app import bolt
+from assistant.slack.connection import RefusedError, SlackDownError
 from assistant.slack.credentials import signing_secret
 from assistant.slack.desk import Desk
 from assistant.slack.work import Workers
 
+_LOG = logging.getLogger(__name__)
 #: Slack's own requests are far smaller.
 _MOST_BYTES = 1_000_000
 
@@ -31,16 +35,19 @@ def slack(chain: AnswerChain) -> APIRouter:
     secret = signing_secret(chain.settings)
     if secret is None:
         raise SettingsError("SLACK_SIGNING_SECRET is not set: without it nobody knows what is Slack's.")
-    workers = Workers(Desk.of(chain))
+    desk = Desk.of(chain)
+    workers = Workers(desk)
     app = bolt(workers)
     verifier = SignatureVerifier(secret)
 
     @asynccontextmanager
     async def running(_: object) -> AsyncIterator[None]:
         workers.start()
+        greeting = asyncio.create_task(_greet(desk))
         try:
             yield
         finally:
+            greeting.cancel()
             await workers.stop()
 
     router = APIRouter(lifespan=running, include_in_schema=False)
@@ -62,6 +69,16 @@ def slack(chain: AnswerChain) -> APIRouter:
         return to_starlette_response(await app.async_dispatch(sent))
 
     return router
+
+
+async def _greet(desk: Desk) -> None:
+    """Say in the log whether the token is good, before anybody asks; the server serves either way."""
+    try:
+        me = await desk.me()
+    except (RefusedError, SlackDownError) as error:
+        _LOG.error("slack: SLACK_BOT_TOKEN cannot be used: %s", error)
+    else:
+        _LOG.info("slack: connected as @%s in %s", me.name, me.team)
 
 
 def signed(verifier: SignatureVerifier, headers: Mapping[str, str], body: bytes) -> bool:

@@ -40,6 +40,8 @@ class Workers:
         self._count = count
         self._tasks: list[asyncio.Task[None]] = []
         self._news = asyncio.Event()
+        self._turn = asyncio.Lock()
+        """Of those without work, one looks for some."""
         self._stopping = False
 
     async def add(self, received: Received) -> bool:
@@ -65,18 +67,24 @@ class Workers:
 
     async def _run(self) -> None:
         while not self._stopping:
+            async with self._turn:
+                taken = await self._next()
+            if taken is not None:
+                await self._do(taken)
+
+    async def _next(self) -> Taken | None:
+        """The next job, waited for; None when we are to stop."""
+        while not self._stopping:
             self._news.clear()
             try:
-                taken = await asyncio.to_thread(self._desk.inbox.take)
+                if taken := await asyncio.to_thread(self._desk.inbox.take):
+                    return taken
             except AssistantError as error:
                 _LOG.error("slack: %s", error)
-                taken = None
-            if taken is not None:
-                self._news.set()  # There may be more, for a worker that has looked in vain.
-                await self._do(taken)
-                continue
+            # What another process left behind, or is to be tried again, announces itself to nobody.
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), _POLL)
+        return None
 
     async def _do(self, taken: Taken) -> None:
         inbox = self._desk.inbox
