@@ -12,6 +12,7 @@ from assistant.api import cli as api
 from assistant.errors import AssistantError, IndexLockedError
 from assistant.evaluation import cli as evaluation
 from assistant.settings import Settings
+from assistant.slack import cli as slack
 from assistant.terminal import ERR as _ERR
 from assistant.terminal import plain as _plain
 from assistant.terminal import progress_bar as _progress
@@ -20,6 +21,7 @@ from assistant.terminal import report_problems as _report
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Answers about a story told by news articles.")
 api.add_to(app)
 evaluation.add_to(app)
+slack.add_to(app)
 CorpusOption = Annotated[Path | None, typer.Option("--corpus", help="Folder of articles; else ASSISTANT_CORPUS_DIR")]
 
 

@@ -76,6 +76,28 @@ class Settings(BaseSettings):
     openai_api_key: SecretStr | None = Field(None, validation_alias=AliasChoices("OPENAI_API_KEY", "openai_api_key"))
     openai_base_url: str | None = Field(None, validation_alias=AliasChoices("OPENAI_BASE_URL", "openai_base_url"))
 
+    slack_bot_token: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("SLACK_BOT_TOKEN", "slack_bot_token"), description="xoxb-…"
+    )
+    slack_signing_secret: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("SLACK_SIGNING_SECRET", "slack_signing_secret"),
+        description="With the bot token, turns /slack/events on",
+    )
+    slack_app_token: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("SLACK_APP_TOKEN", "slack_app_token"),
+        description="xapp-…, for Socket Mode: `assistant slack`",
+    )
+    slack_handoff: str | None = Field(
+        None,
+        pattern=r"^[UWS][A-Z0-9]{2,}$",
+        description="Whom the hand-off button in Slack mentions: member (U…) or user group (S…); default: no button",
+    )
+    slack_api_url: str = Field(
+        "https://slack.com/api/", description="Slack's Web API; another for GovSlack, or behind a proxy of your own"
+    )
+
     @field_validator("fetch_hosts", "cors_origins", mode="before")
     @classmethod
     def _listed(cls, value: object) -> object:
@@ -110,7 +132,7 @@ class Settings(BaseSettings):
 
 
 def _refuse_unknown(cls: type[BaseSettings], environment: Mapping[str, str | None]) -> None:
-    known = {PREFIX + name.upper() for name in cls.model_fields if not name.startswith("openai_")}
+    known = {PREFIX + name.upper() for name, field in cls.model_fields.items() if not field.validation_alias}
     for name in environment:
         if name.upper().startswith(PREFIX) and name.upper() not in known:
             own = name.upper().removeprefix(PREFIX)

@@ -63,7 +63,9 @@ def real_server(data_dir: Path, log: Path) -> Iterator[str]:
     """`assistant serve` with the project's corpus, in a process of its own; gives its address."""
     port = free_port()
     environment = {
-        name: value for name, value in os.environ.items() if not name.upper().startswith(("ASSISTANT_", "OPENAI_"))
+        name: value
+        for name, value in os.environ.items()
+        if not name.upper().startswith(("ASSISTANT_", "OPENAI_", "SLACK_"))
     }
     environment |= {"ASSISTANT_CORPUS_DIR": str(ROOT / "corpus"), "ASSISTANT_DATA_DIR": str(data_dir)}
     with log.open("wb") as output:

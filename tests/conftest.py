@@ -12,6 +12,7 @@ from helpers import ROOT
 from hypothesis.database import DirectoryBasedExampleDatabase
 from openai_server import OpenAIServer
 from pages import browser, own_server, page, server, store  # noqa: F401
+from slack_bot import bot, make_bot, slack, tower  # noqa: F401
 
 from assistant.chain import AnswerChain, build_chain
 from assistant.embeddings import LocalEmbeddings
@@ -44,7 +45,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def _forget_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
-        if name.upper().startswith(("ASSISTANT_", "OPENAI_")):
+        if name.upper().startswith(("ASSISTANT_", "OPENAI_", "SLACK_")):
             monkeypatch.delenv(name)
 
 

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Generator
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Request
 from fastapi.openapi.models import Example
@@ -13,6 +13,7 @@ from assistant.api.guard import caller
 from assistant.api.requests import RecentAnswers
 from assistant.api.stream import stream_answer
 from assistant.chain import AnswerChain, Question
+from assistant.slack.blocks import message
 
 _EVENT = {
     "type": "object",
@@ -44,6 +45,14 @@ class AnswerRequest(Question):
     request_id: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = Field(
         None, description="Made by the client, new for each question: sent again within ten minutes, the same answer"
     )
+    format: Literal["json", "slack"] = Field("json", description="`slack` adds a Slack message: `text` and `blocks`")
+
+
+class SlackAnswer(Answer):
+    """An answer with the message that shows it in Slack."""
+
+    text: str = Field(description="For notifications, and where blocks are not shown")
+    blocks: list[dict[str, Any]] = Field(description="Block Kit, for `chat.postMessage` or a `response_url`")
 
 
 def answers(chain: AnswerChain, recent: RecentAnswers) -> APIRouter:
@@ -52,7 +61,7 @@ def answers(chain: AnswerChain, recent: RecentAnswers) -> APIRouter:
 
     @router.post(
         "/api/answer",
-        response_model=Answer,
+        response_model=SlackAnswer | Answer,
         response_model_exclude_none=False,
         responses={200: {"content": {"text/event-stream": {"schema": _EVENT, "example": _EXAMPLE_EVENTS}}}},
     )
@@ -69,12 +78,24 @@ def answers(chain: AnswerChain, recent: RecentAnswers) -> APIRouter:
         def compute() -> Generator[Answer, None, None]:
             yield from chain.stream(question, steps=True)
 
+        reply = _in_slack if request.format == "slack" else _as_it_is
         growing = recent.ask(question, name, compute)
         if request.stream:
-            return stream_answer(growing, lambda answer: answer)
-        return deque(growing, maxlen=1)[0]
+            return stream_answer(growing, reply)
+        found = deque(growing, maxlen=1)[0]
+        assert found is not None, "None stands only between answers"
+        return reply(found)
 
     return router
+
+
+def _as_it_is(answer: Answer) -> Answer:
+    return answer
+
+
+def _in_slack(answer: Answer) -> SlackAnswer:
+    shown = message(answer)
+    return SlackAnswer(**dict(answer), text=shown.text, blocks=shown.blocks)
 
 
 _EXAMPLES: dict[str, Example] = {

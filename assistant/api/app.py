@@ -20,13 +20,14 @@ from assistant.api.requests import REQUESTS_FILE, RecentAnswers
 from assistant.chain import AnswerChain
 from assistant.feedback import FEEDBACK_FILE, FeedbackStore
 from assistant.passwords import Users, parse_users
+from assistant.slack.credentials import signing_secret
 
 
 def create_app(chain: AnswerChain) -> FastAPI:
     """The application around one chain; interactive documentation at /docs.
 
     Raises:
-        SettingsError: the page's users, the keys or the limits are given in a form that cannot be read.
+        SettingsError: the page's users, the keys or the limits cannot be read, or Slack is set up in part only.
     """
     app = FastAPI(
         title="Story assistant",
@@ -41,7 +42,11 @@ def create_app(chain: AnswerChain) -> FastAPI:
     # Nothing of the chain takes longer than its model, and then some computing.
     recent = RecentAnswers(settings.data_dir / REQUESTS_FILE, lease=settings.model_timeout + 60)
     store = FeedbackStore(settings.data_dir / FEEDBACK_FILE)
-    routers = (answers(chain, recent), articles(chain), feedback(recent, store), operations(chain))
+    routers = [answers(chain, recent), articles(chain), feedback(recent, store), operations(chain)]
+    if signing_secret(settings):
+        from assistant.slack.http import slack
+
+        routers.append(slack(chain))
     for router in routers:
         app.include_router(router)
     install_description(app, settings)
