@@ -253,7 +253,7 @@ def test_an_error_in_mid_stream_is_an_event(chain: AnswerChain) -> None:
     answer = chain.invoke(ASK["question"])
 
     class Breaking:
-        def stream(self, question: object) -> Iterator[Answer]:
+        def stream(self, question: object, config: object) -> Iterator[Answer]:
             yield answer
             raise ProviderError("gone\nfor good")
 

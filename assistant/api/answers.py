@@ -7,6 +7,7 @@ from fastapi import APIRouter, Body
 from assistant.answer import Answer
 from assistant.api.stream import stream_answer
 from assistant.chain import AnswerChain, Question
+from assistant.telemetry.watching import Surface, asked_on
 
 
 class AnswerRequest(Question):
@@ -25,6 +26,6 @@ def answers(chain: AnswerChain) -> APIRouter:
         question = Question(question=request.question, history=request.history, filters=request.filters)
         if request.stream:
             return stream_answer(chain, question)
-        return chain.invoke(question)
+        return chain.invoke(question, asked_on(Surface.API))
 
     return router

@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute, Route
 
 from assistant import __version__
 from assistant.api.answers import answers
+from assistant.api.observing import Observed
 from assistant.api.operations import operations
 from assistant.api.problems import Problem, install_problems
 from assistant.chain import AnswerChain
@@ -18,7 +19,7 @@ from assistant.passwords import Users, parse_users
 _METHODS = {"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}
 
 
-def create_app(chain: AnswerChain) -> FastAPI:
+def create_app(chain: AnswerChain) -> Observed:
     """The application around one chain; interactive documentation at /docs.
 
     Raises:
@@ -44,7 +45,8 @@ def create_app(chain: AnswerChain) -> FastAPI:
 
     settings = chain.settings
     login = Users(parse_users(settings.ui_users.get_secret_value())).check if settings.ui_users else None
-    return mount_ui(app, chain, FeedbackStore(settings.data_dir / FEEDBACK_FILE), login=login)
+    whole = mount_ui(app, chain, FeedbackStore(settings.data_dir / FEEDBACK_FILE), login=login)
+    return Observed(whole, whole)
 
 
 def _refuse_the_rest(app: FastAPI, served: Iterable[BaseRoute]) -> None:

@@ -8,6 +8,7 @@ from fastapi.responses import StreamingResponse
 from assistant.api.problems import problem_of
 from assistant.chain import AnswerChain, Question
 from assistant.errors import AssistantError
+from assistant.telemetry.watching import Surface, asked_on
 
 
 def stream_answer(chain: AnswerChain, question: Question) -> StreamingResponse:
@@ -18,7 +19,7 @@ def stream_answer(chain: AnswerChain, question: Question) -> StreamingResponse:
     Raises:
         AssistantError: what is wrong before the first answer is a proper error status, not an event.
     """
-    answers = chain.stream(question)
+    answers = chain.stream(question, asked_on(Surface.API))
     first = next(answers)
 
     def events() -> Iterator[str]:
