@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 from browser import free_port
 from helpers import ROOT
+from prometheus_client.parser import text_string_to_metric_families
 
 
 @dataclass
@@ -70,3 +71,13 @@ def wait_until_ready(served: Served, client: httpx.Client) -> None:
             pass
         time.sleep(0.1)
     raise AssertionError(f"the server did not get ready:\n{served.log.read_text()}")
+
+
+def samples(text: str) -> dict[str, float]:
+    """Every sample of a scrape by `name{label="value",…}`, labels in order."""
+    found = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            labels = ",".join(f'{name}="{value}"' for name, value in sorted(sample.labels.items()))
+            found[f"{sample.name}{{{labels}}}"] = sample.value
+    return found
