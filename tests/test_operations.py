@@ -65,7 +65,7 @@ def test_alive_does_not_read_the_index(chain: AnswerChain) -> None:
 
 def test_alive_answers_while_every_thread_is_busy(client: httpx.Client, chain: AnswerChain) -> None:
     go_on = threading.Event()
-    chain._answers = lambda *_: (go_on.wait(60), None)[1]  # type: ignore[method-assign,assignment,misc,func-returns-value]
+    chain._answers = lambda *_: (go_on.wait(60), None)[1]  # type: ignore[method-assign,assignment]
     asking = [threading.Thread(target=client.post, args=("/api/answer",), kwargs={"json": ASK}) for _ in range(45)]
     for thread in asking:
         thread.start()
