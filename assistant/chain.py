@@ -3,11 +3,10 @@
 import logging
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import uuid4
 
 from langchain_core.runnables import Runnable, RunnableConfig
 from pydantic import Field
@@ -32,6 +31,7 @@ from assistant.settings import Settings
 from assistant.snapshot import Snapshot
 from assistant.spelling import mend
 from assistant.suggestions import Suggestions
+from assistant.telemetry.watching import Surface, Watch, surface_of
 
 _LOG = logging.getLogger(__name__)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]+")
@@ -63,6 +63,7 @@ class _Run:
     asked: Question
     snapshot: Snapshot
     allowance: Allowance
+    watch: Watch
     hits: Sequence[PassageHit] = ()
     standalone: str = ""
     reader: str = "extractive"
@@ -71,16 +72,23 @@ class _Run:
     withheld: int = 0
     notices: list[str] = field(default_factory=list)
     timings: dict[str, float] = field(default_factory=dict)
-    id: str = field(default_factory=lambda: uuid4().hex)
 
     @contextmanager
-    def timed(self, stage: str) -> Iterator[None]:
+    def timed(self, stage: str, model: str | None = None) -> Iterator[None]:
         start = time.perf_counter()
         try:
-            yield
+            with self.watch.stage(stage, model):
+                yield
         finally:
             spent = (time.perf_counter() - start) * 1000
             self.timings[stage] = round(self.timings.get(stage, 0.0) + spent, 2)
+
+    def fall_back(self, why: str, error: ProviderError | None = None) -> None:
+        """Note that quoting has to answer, and why."""
+        if error:
+            _LOG.warning("chat reader failed: %s", error)
+        self.watch.fell_back(error)
+        self.notices.append(f"Fell back to quoting, because {why}.")
 
 
 class AnswerChain(Runnable[Any, Answer]):
@@ -113,6 +121,8 @@ class AnswerChain(Runnable[Any, Answer]):
         self._chat = chat
         self._support = support
         self._suggestions = Suggestions(self._quote)
+        #: Whether all is loaded that an answer needs: see `warm`.
+        self.warmed = False
 
     @property
     def reader(self) -> str:
@@ -126,7 +136,10 @@ class AnswerChain(Runnable[Any, Answer]):
             QuestionError: the question is empty or too long.
             CorpusError: nothing is indexed.
         """
-        return self._call_with_config(lambda asked: list(self._answers(asked))[-1], input, config, run_type="chain")
+        surface = surface_of(config)
+        return self._call_with_config(
+            lambda asked: list(self._watched(asked, surface))[-1], input, config, run_type="chain"
+        )
 
     def stream(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Iterator[Answer]:
         """Growing answers, the last one complete. Raises as `invoke`.
@@ -134,7 +147,7 @@ class AnswerChain(Runnable[Any, Answer]):
         With `steps=True` two come before them that say nothing yet, for whoever shows how far it is: one as soon as the
         question is accepted, and one with the passages that were found. They are `partial` and have no sentences.
         """
-        yield from self._answers(input, steps=bool(kwargs.get("steps")))
+        yield from self._watched(input, surface_of(config), steps=bool(kwargs.get("steps")))
 
     def sync(self, progress: Progress = lambda done, total: None) -> SyncReport:
         """Bring the index in step with the corpus folder."""
@@ -144,6 +157,7 @@ class AnswerChain(Runnable[Any, Answer]):
         """Do what the first question would otherwise wait for: lexical search, the vector store, the models."""
         hits = self._retriever.search("warm")
         self._quoting.read("warm", hits, self.index.snapshot)
+        self.warmed = True
 
     def suggestions(self, answer: Answer | None, count: int, asked: Sequence[str] = ()) -> list[str]:
         """At most `count` questions that the articles answer: to go on with after `answer`, or to start with.
@@ -154,15 +168,20 @@ class AnswerChain(Runnable[Any, Answer]):
 
     def _quote(self, question: str) -> Answer:
         """The answer of the quoting reader, whoever else answers here."""
-        run = _Run(Question(question=question), self.index.snapshot, Allowance(self.settings.model_timeout))
+        allowance = Allowance(self.settings.model_timeout)
+        run = _Run(Question(question=question), self.index.snapshot, allowance, Watch(Surface.PYTHON, self.reader))
         run.standalone = question
         run.hits = self._retriever.search(question, run.snapshot)
         return self._by_quoting(run)
 
     # -- stages --------------------------------------------------------------------------------------------------
 
-    def _answers(self, input: Any, *, steps: bool = False) -> Iterator[Answer]:
-        run = _Run(self._read_question(input), self.index.snapshot, Allowance(self.settings.model_timeout))
+    def _watched(self, input: Any, surface: Surface, *, steps: bool = False) -> Iterator[Answer]:
+        watch = Watch(surface, self.reader)
+        return watch.answers(self._answers(input, watch, steps))
+
+    def _answers(self, input: Any, watch: Watch, steps: bool) -> Generator[Answer, None, None]:
+        run = _Run(self._read_question(input), self.index.snapshot, Allowance(self.settings.model_timeout), watch)
         if not run.snapshot.passages:
             raise CorpusError(
                 f"No articles are indexed. Put articles into {self.settings.corpus_dir} and run `assistant sync`."
@@ -177,7 +196,7 @@ class AnswerChain(Runnable[Any, Answer]):
                 run, f"No article passes the filter ({filters}), so nothing can be answered.", Outcome.DECLINED
             )
             return
-        with run.timed("standalone"):
+        with run.timed("standalone", self._chat.name if self._chat and run.asked.history else None):
             run.standalone = self._stand_alone(run)
         with run.timed("retrieval"):
             run.hits = self._retriever.search(run.standalone, run.snapshot, filters)
@@ -189,8 +208,7 @@ class AnswerChain(Runnable[Any, Answer]):
                 yield from self._by_chat(run, self._chat)
                 return
             except ProviderError as error:
-                _LOG.warning("chat reader failed: %s", error)
-                run.notices.append(f"Fell back to quoting, because {error}.")
+                run.fall_back(str(error), error)
         run.reader = self._quoting.name
         yield self._by_quoting(run)
 
@@ -214,8 +232,7 @@ class AnswerChain(Runnable[Any, Answer]):
             try:
                 return self._chat.standalone(run.asked.question, run.asked.history, run.allowance)
             except ProviderError as error:
-                _LOG.warning("chat reader failed: %s", error)
-                run.notices.append(f"Fell back to quoting, because {error}.")
+                run.fall_back(str(error), error)
         standalone = standalone_question(run.asked.question, run.asked.history)
         return mend(standalone, run.snapshot.lexical)
 
@@ -261,13 +278,14 @@ class AnswerChain(Runnable[Any, Answer]):
         checked: dict[Written, _Sentence | None] = {}
         written: list[Written] = []
         start = time.perf_counter()
-        for written in chat.read(run.standalone, passages, run.allowance):
-            with run.timed("grounding"):
-                for sentence in written:
-                    if sentence not in checked:
-                        checked[sentence] = self._check(sentence, passages)
-            if kept := [found for sentence in written if (found := checked[sentence])]:
-                yield _compose(run, kept, Outcome.ANSWERED)
+        with run.watch.stage("reading", chat.name):
+            for written in chat.read(run.standalone, passages, run.allowance):
+                with run.timed("grounding"):
+                    for sentence in written:
+                        if sentence not in checked:
+                            checked[sentence] = self._check(sentence, passages)
+                if kept := [found for sentence in written if (found := checked[sentence])]:
+                    yield _compose(run, kept, Outcome.ANSWERED)
         spent = (time.perf_counter() - start) * 1000
         run.timings["reading"] = round(spent - run.timings.get("grounding", 0.0), 2)
         kept = [found for sentence in written if (found := checked[sentence])]
@@ -275,7 +293,7 @@ class AnswerChain(Runnable[Any, Answer]):
         if not written:
             yield _declined(run)
         elif not kept:
-            run.notices.append(f"Fell back to quoting, because the articles support nothing of what {chat.name} wrote.")
+            run.fall_back(f"the articles support nothing of what {chat.name} wrote")
             run.reader = self._quoting.name
             yield self._by_quoting(run)
         elif run.withheld:
@@ -345,7 +363,7 @@ def _answer(
         found=_found(run),
         usage=run.allowance.usage,
         timings_ms=dict(run.timings),
-        id=run.id,
+        id=run.watch.id,
     )
 
 

@@ -106,6 +106,7 @@ def ask(
     """Ask one question, of all articles or of some."""
     from assistant.chain import Question, build_chain
     from assistant.filters import Filters
+    from assistant.telemetry.watching import Surface, asked_on
 
     settings = Settings.load(corpus_dir=corpus)
     chain = build_chain(settings)
@@ -121,7 +122,7 @@ def ask(
         outlets=tuple(outlets or ()),
         topics=tuple(topics or ()),
     )
-    answer = chain.invoke(Question(question=question, filters=filters))
+    answer = chain.invoke(Question(question=question, filters=filters), asked_on(Surface.TERMINAL))
     if as_json:
         typer.echo(answer.model_dump_json(indent=2))
         return

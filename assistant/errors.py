@@ -34,9 +34,24 @@ _MEANINGS = {
 class ProviderError(AssistantError):
     """The chat model or the embedding provider did not answer. Holds no key and no address with credentials."""
 
+    def __init__(self, message: str, kind: str = "other") -> None:
+        """`kind` is what to count it under: one of a few words, never part of a message."""
+        super().__init__(message)
+        self.kind = kind
+
     @classmethod
     def of(cls, who: str, error: Exception) -> "ProviderError":
         """What may be said of a provider's own exception: its class and HTTP status, never its message."""
         status = getattr(error, "status_code", None)
         meaning = f", {_MEANINGS[status]}" if status in _MEANINGS else ""
-        return cls(f"the {who} failed: {type(error).__name__}" + (f" (status {status}){meaning}" if status else ""))
+        said = f"the {who} failed: {type(error).__name__}" + (f" (status {status}){meaning}" if status else "")
+        return cls(said, _kind(error, status))
+
+
+def _kind(error: Exception, status: object) -> str:
+    if isinstance(status, int):
+        kinds = {401: "key", 403: "key", 408: "timeout", 429: "rate_limit"}
+        return kinds.get(status, "server_error" if status >= 500 else "request")
+    # Each provider has classes of its own, but they name them alike.
+    name = type(error).__name__.lower()
+    return "timeout" if "timeout" in name else "connection" if "connect" in name or "protocol" in name else "other"

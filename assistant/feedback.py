@@ -10,6 +10,7 @@ from pydantic import Field
 
 from assistant.answer import Answer, Frozen, Turn
 from assistant.database import opened
+from assistant.telemetry.metrics import metrics
 
 #: In the data directory.
 FEEDBACK_FILE = "feedback.sqlite3"
@@ -65,6 +66,7 @@ class FeedbackStore:
                     feedback.model_dump_json(),
                 ),
             )
+        metrics().feedback.labels("yes" if feedback.helpful else "no").inc()
 
     def all(self) -> list[Feedback]:
         """Everything that was said, oldest first; nothing where nothing has been said yet.

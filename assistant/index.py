@@ -93,6 +93,11 @@ class Index:
             self._snapshot = snapshot_of(self._read())
         return self._snapshot
 
+    @property
+    def loaded(self) -> Snapshot | None:
+        """The revision that is in memory, if there is one and the index is open. Reads nothing and waits for nobody."""
+        return None if self._closed else self._snapshot
+
     def nearest(
         self,
         vector: Sequence[float],

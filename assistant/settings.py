@@ -50,6 +50,12 @@ class Settings(BaseSettings):
     )
     threads: int = Field(2, ge=1, description="Processor threads for the local model")
 
+    log_format: Literal["text", "json"] = Field("text", description="How the server logs: to be read, or to be parsed")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What the server logs")
+    shutdown_seconds: int = Field(
+        30, ge=0, description="How long a server that is told to stop finishes answers that it is working on"
+    )
+
     ui_users: SecretStr | None = Field(
         None, description="Who may use the page: name:hash, … as `assistant password` hashes; default: everybody"
     )

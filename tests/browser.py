@@ -14,9 +14,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import uvicorn
-from fastapi import FastAPI
 from helpers import ROOT
 from playwright.sync_api import Browser, Error, Locator, Page, TimeoutError, sync_playwright
+from starlette.types import ASGIApp
 
 _ARGUMENTS = [
     "--no-sandbox",
@@ -94,7 +94,7 @@ def real_server(data_dir: Path, log: Path) -> Iterator[str]:
 
 
 @contextmanager
-def served(app: FastAPI, log_level: str = "error") -> Iterator[str]:
+def served(app: ASGIApp, log_level: str = "error") -> Iterator[str]:
     """An application served from a thread of this process; gives its address."""
     server = uvicorn.Server(uvicorn.Config(app, port=free_port(), log_level=log_level, timeout_graceful_shutdown=1))
     thread = threading.Thread(target=server.run, daemon=True)

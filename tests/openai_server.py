@@ -29,6 +29,8 @@ class Reply:
     """Another status than 200 answers with OpenAI's error object, its message the text."""
     delay: float = 0.0
     """Seconds before the first byte."""
+    pause: float = 0.0
+    """Seconds before each chunk of a stream but the first."""
     cut_after: int | None = None
     """Cut the connection after so many chunks of a stream, or so many bytes of another body."""
     silent_after: int | None = None
@@ -224,6 +226,8 @@ class _Handler(BaseHTTPRequestHandler):
                 raise _Cut
             if is_piece and pieces == reply.silent_after:
                 break
+            if is_piece and pieces and self.server.owner.stopping.wait(reply.pause):
+                raise _Cut
             pieces += is_piece
             self._write_chunk(f"data: {event}\n\n")
         while reply.silent_after is not None:

@@ -41,7 +41,7 @@ class Chain:
     def suggestions(self, answer: Answer | None, count: int, asked: Sequence[str] = ()) -> list[str]:
         return self.suggested[:count]
 
-    def stream(self, request: dict[str, Any]) -> Iterator[Answer]:
+    def stream(self, request: dict[str, Any], config: object = None) -> Iterator[Answer]:
         self.asked.append(request)
         question = request["question"]
         if "refuse" in question:

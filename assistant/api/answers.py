@@ -14,6 +14,7 @@ from assistant.api.requests import RecentAnswers
 from assistant.api.stream import stream_answer
 from assistant.chain import AnswerChain, Question
 from assistant.slack.blocks import message
+from assistant.telemetry.watching import Surface, asked_on
 
 _EVENT = {
     "type": "object",
@@ -76,7 +77,7 @@ def answers(chain: AnswerChain, recent: RecentAnswers) -> APIRouter:
         name = f"{caller(http)} {request.request_id}" if request.request_id else None
 
         def compute() -> Generator[Answer, None, None]:
-            yield from chain.stream(question, steps=True)
+            yield from chain.stream(question, asked_on(Surface.API), steps=True)
 
         reply = _in_slack if request.format == "slack" else _as_it_is
         growing = recent.ask(question, name, compute)

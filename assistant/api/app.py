@@ -14,6 +14,7 @@ from assistant.api.description import install_description
 from assistant.api.docs import install_docs
 from assistant.api.feedback import feedback
 from assistant.api.guard import install_guard
+from assistant.api.observing import Observed
 from assistant.api.operations import operations
 from assistant.api.problems import install_problems
 from assistant.api.requests import REQUESTS_FILE, RecentAnswers
@@ -23,7 +24,7 @@ from assistant.passwords import Users, parse_users
 from assistant.slack.credentials import signing_secret
 
 
-def create_app(chain: AnswerChain) -> FastAPI:
+def create_app(chain: AnswerChain) -> Observed:
     """The application around one chain; interactive documentation at /docs.
 
     Raises:
@@ -55,7 +56,8 @@ def create_app(chain: AnswerChain) -> FastAPI:
     from assistant.ui.page import mount_ui
 
     login = Users(parse_users(settings.ui_users.get_secret_value())).check if settings.ui_users else None
-    return mount_ui(app, chain, store, login=login)
+    whole = mount_ui(app, chain, store, login=login)
+    return Observed(whole, whole)
 
 
 class _Refusal:

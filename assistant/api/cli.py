@@ -32,9 +32,8 @@ def serve(
 ) -> None:
     """Index what is new and serve the chat and the answer endpoint."""
     _refuse_taken_port(host, port)
-    import uvicorn
-
     from assistant.api.app import create_app
+    from assistant.api.running import run_server
     from assistant.chain import build_chain
 
     settings = Settings.load(corpus_dir=corpus, open_to_everybody=open_to_everybody or None)
@@ -51,7 +50,10 @@ def serve(
     chain.warm()
     shown = f"[{host}]" if ":" in host else host
     ERR.print(f"[bold]Chat on http://{shown}:{port}[/]  ·  answer endpoint: /api/answer  ·  stop with Ctrl-C")
-    uvicorn.run(server, host=host, port=port, log_level="warning", timeout_graceful_shutdown=10)
+    try:
+        run_server(server, settings, host, port)
+    finally:
+        chain.index.close()
 
 
 @keys.command()

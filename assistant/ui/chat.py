@@ -14,6 +14,7 @@ from assistant.answer import Answer
 from assistant.chain import AnswerChain
 from assistant.errors import AssistantError
 from assistant.feedback import FeedbackStore
+from assistant.telemetry.watching import Surface, asked_on
 from assistant.ui import conversation, render, style
 from assistant.ui.conversation import Conversation, Exchange
 from assistant.ui.drawer import Drawer
@@ -150,7 +151,7 @@ class Chat:
         answer: Answer | None = None
         shown = 0.0
         try:
-            stream = self._chain.stream({"question": question, "history": kept.history(at)})
+            stream = self._chain.stream({"question": question, "history": kept.history(at)}, asked_on(Surface.PAGE))
             async for answer in self._in_thread(stream):
                 if time.monotonic() - shown >= STREAM_EVERY:
                     shown = time.monotonic()

@@ -5,6 +5,8 @@ from typing import Any, TypeVar
 
 import gradio as gr
 from fastapi import FastAPI
+from gradio.routes import App
+from starlette.routing import Mount
 
 from assistant.chain import AnswerChain
 from assistant.feedback import FeedbackStore
@@ -96,3 +98,10 @@ def mount_ui(
         pwa=False,
     )
     return mounted
+
+
+def end_heartbeats(app: FastAPI) -> None:
+    """Let go of the connections that open pages keep all the time. What a page still waits for is lost with it."""
+    for route in app.routes:
+        if isinstance(route, Mount) and isinstance(route.app, App):
+            route.app.stop_event.set()

@@ -1,0 +1,82 @@
+"""Runs the server until it is told to stop, and then until it has finished what it was doing."""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+from types import FrameType
+
+import uvicorn
+
+from assistant.api.observing import Observed
+from assistant.settings import Settings
+from assistant.telemetry.logs import configure_logs
+
+_LOG = logging.getLogger(__name__)
+
+
+def server_config(app: Observed, settings: Settings, host: str, port: int) -> uvicorn.Config:
+    """How uvicorn is to serve us: its messages in our log, our line for each request instead of its own."""
+    return uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=settings.shutdown_seconds,
+    )
+
+
+def run_server(app: Observed, settings: Settings, host: str, port: int) -> None:
+    """Serve until SIGTERM or Ctrl-C; returns when what was being answered has been.
+
+    If the time that is set is too short for that, the process ends here, with status 1.
+    """
+    configure_logs(settings)
+    server = Server(server_config(app, settings, host, port), app)
+    server.run()
+    if server.gave_up:
+        _LOG.error("answers were cut off; ASSISTANT_SHUTDOWN_SECONDS gives them longer")
+        # A thread that waits for a model cannot be stopped, and Python would wait for it as long as it takes.
+        os._exit(1)
+
+
+class Server(uvicorn.Server):
+    """Takes nothing new once it is told to stop, and finishes what it has; told the same again it ends at once.
+
+    To be ended by a signal is no failure: `run` returns, where uvicorn would die of the signal afterwards.
+    """
+
+    def __init__(self, config: uvicorn.Config, app: Observed) -> None:
+        super().__init__(config)
+        self._app = app
+        self._told: set[int] = set()
+        #: Whether the time to finish was too short.
+        self.gave_up = False
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """On a signal. In a group of processes Ctrl-C reaches each, and the parent's SIGTERM too: one word, not two."""
+        if sig in self._told:
+            signal.signal(sig, signal.SIG_DFL)
+            signal.raise_signal(sig)
+        self._told.add(sig)
+        self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Finish, at most as long as is set."""
+        clock = asyncio.get_running_loop().time
+        began, letting_go = clock(), asyncio.create_task(self._let_go_of_pages())
+        try:
+            await super().shutdown(sockets)
+        finally:
+            letting_go.cancel()
+        self.gave_up = clock() - began > (self.config.timeout_graceful_shutdown or 0)
+
+    async def _let_go_of_pages(self) -> None:
+        # Not before: Gradio takes a page whose connection is closed to be gone, and drops what it was being answered.
+        from assistant.ui.page import end_heartbeats
+
+        while self._app.at_work():
+            await asyncio.sleep(0.05)
+        end_heartbeats(self._app.app)
