@@ -9,6 +9,8 @@ from starlette.routing import BaseRoute, Route
 
 from assistant import __version__
 from assistant.api.answers import answers
+from assistant.api.openai import openai_compatible
+from assistant.api.openai.errors import install_openai_errors
 from assistant.api.operations import operations
 from assistant.api.problems import Problem, install_problems
 from assistant.chain import AnswerChain
@@ -33,7 +35,8 @@ def create_app(chain: AnswerChain) -> FastAPI:
         responses={code: {"model": Problem} for code in (422, 500)},
     )
     install_problems(app)
-    routers = (answers(chain), operations(chain))
+    install_openai_errors(app)
+    routers = (answers(chain), operations(chain), openai_compatible(chain))
     for router in routers:
         app.include_router(router)
     from assistant.api.docs import install_docs
@@ -48,7 +51,7 @@ def create_app(chain: AnswerChain) -> FastAPI:
 
 
 def _refuse_the_rest(app: FastAPI, served: Iterable[BaseRoute]) -> None:
-    """Answer other methods, and other paths below /api, before the page at `/` takes them for its own."""
+    """Answer other methods, and other paths below /api and /v1, before the page at `/` takes them for its own."""
 
     def refuse_method(allowed: str) -> Callable[[Request], Response]:
         def refuse(_: Request) -> Response:
@@ -65,5 +68,5 @@ def _refuse_the_rest(app: FastAPI, served: Iterable[BaseRoute]) -> None:
             app.router.routes.append(
                 Route(route.path, refuse_method(allowed), methods=sorted(_METHODS - route.methods))
             )
-    for path in ("/api", "/api/{rest:path}"):
+    for path in ("/api", "/api/{rest:path}", "/v1", "/v1/{rest:path}"):
         app.router.routes.append(Route(path, refuse_path, methods=sorted(_METHODS)))
