@@ -48,6 +48,9 @@ class Settings(BaseSettings):
     fetch_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Hosts of the own network, by name, of which pages may be fetched; commas between them"
     )
+    mcp_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Host names besides those of loopback under which MCP clients reach /mcp; commas between them"
+    )
     threads: int = Field(2, ge=1, description="Processor threads for the local model")
 
     ui_users: SecretStr | None = Field(
@@ -57,7 +60,7 @@ class Settings(BaseSettings):
     openai_api_key: SecretStr | None = Field(None, validation_alias=AliasChoices("OPENAI_API_KEY", "openai_api_key"))
     openai_base_url: str | None = Field(None, validation_alias=AliasChoices("OPENAI_BASE_URL", "openai_base_url"))
 
-    @field_validator("fetch_hosts", mode="before")
+    @field_validator("fetch_hosts", "mcp_hosts", mode="before")
     @classmethod
     def _hosts(cls, value: object) -> object:
         return tuple(re.findall(r"[^,\s]+", value)) if isinstance(value, str) else value

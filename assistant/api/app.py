@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute, Route
 
 from assistant import __version__
 from assistant.api.answers import answers
+from assistant.api.mcp import mcp_endpoint
 from assistant.api.openai import openai_compatible
 from assistant.api.openai.errors import install_openai_errors
 from assistant.api.operations import operations
@@ -36,7 +37,7 @@ def create_app(chain: AnswerChain) -> FastAPI:
     )
     install_problems(app)
     install_openai_errors(app)
-    routers = (answers(chain), operations(chain), openai_compatible(chain))
+    routers = (answers(chain), operations(chain), openai_compatible(chain), mcp_endpoint(chain))
     for router in routers:
         app.include_router(router)
     from assistant.api.docs import install_docs

@@ -1,4 +1,4 @@
-"""The commands of the server: `serve`."""
+"""The commands of the server: `serve`, and `mcp` for chat programs on the desktop."""
 
 import socket
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from assistant.errors import AssistantError
+from assistant.errors import AssistantError, IndexLockedError
 from assistant.settings import Settings
 from assistant.terminal import ERR, progress_bar, report_problems
 
@@ -16,6 +16,7 @@ CorpusOption = Annotated[Path | None, typer.Option("--corpus", help="Folder of a
 def add_to(app: typer.Typer) -> None:
     """Add the commands to the command line."""
     app.command()(serve)
+    app.command()(mcp)
 
 
 def serve(
@@ -44,6 +45,24 @@ def serve(
     shown = f"[{host}]" if ":" in host else host
     ERR.print(f"[bold]Chat on http://{shown}:{port}[/]  ·  answer endpoint: /api/answer  ·  stop with Ctrl-C")
     uvicorn.run(server, host=host, port=port, log_level="warning", timeout_graceful_shutdown=10)
+
+
+def mcp(corpus: CorpusOption = None) -> None:
+    """Serve the tools ask, read_article and list_articles on standard input and output, for a chat program to start."""
+    import anyio
+
+    from assistant.api.mcp import serve_stdio
+    from assistant.chain import build_chain
+
+    chain = build_chain(Settings.load(corpus_dir=corpus))
+    try:
+        with progress_bar() as progress:
+            report_problems(chain.sync(progress).problems)
+    except IndexLockedError:
+        ERR.print("[dim]The index is in use elsewhere: asking it as it stands.[/]", highlight=False)
+    chain.warm()
+    anyio.run(serve_stdio, chain)
+    chain.index.close()
 
 
 def _refuse_taken_port(host: str, port: int) -> None:
