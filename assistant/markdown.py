@@ -1,4 +1,4 @@
-"""Text inside Markdown that no reader of Markdown takes for more than text."""
+"""Text of others inside Markdown, so that no reader of Markdown takes it for more than text."""
 
 import re
 
@@ -7,6 +7,8 @@ import re
 _SPECIAL = re.compile(
     r"[\\`*_{}\[\]<>#!|~&$^]|^[-+=]|(?<=^\d)[.)]|(?<=^\d\d)[.)]|(?<=^\d{3})[.)]|:(?=//)|(?<=www)\.", re.I
 )
+# What loads something from another host or leads there: images, links, tags.
+_LEADS_AWAY = re.compile(r"(?<=\])[(\[]|<(?=[a-z/!?])", re.I)
 
 
 def as_text(text: str) -> str:
@@ -14,6 +16,11 @@ def as_text(text: str) -> str:
     lines = text.replace("\r", "\n").split("\n")
     joined = " ".join(part for line in lines if (part := line.strip()))
     return _SPECIAL.sub(r"\\\g<0>", joined)
+
+
+def unlinked(text: str) -> str:
+    """`text` with images, links and tags in it shown as they are written; all else is left to Markdown."""
+    return _LEADS_AWAY.sub(r"\\\g<0>", text)
 
 
 def as_link(address: str) -> str:

@@ -51,7 +51,7 @@ def user(text: str) -> ChatCompletionMessageParam:
 
 
 def write_corpus(corpus: Any) -> None:
-    write_article(corpus, "tower.md", TOWER, outlet="The *Tarn* Times", as_of="2024-05-01", url=URL)
+    write_article(corpus, "tower.md", TOWER, outlet="The *Tärn* Times", as_of="2024-05-01", url=URL)
     write_article(corpus, "far away/bridge.md", BRIDGE, outlet="Velm Daily", as_of="2023-02-01", topics=["money"])
 
 
@@ -122,7 +122,7 @@ def test_an_answer_with_its_citations(client: openai.OpenAI, url: str) -> None:
     assert choice.finish_reason == "stop"
     text = text_of(made)
     assert text.startswith(f"{HIGH} [1]")
-    assert f"\n\nSources:\n- [1] The \\*Tarn\\* Times, Tower, as of 1 May 2024, <{URL}>" in text
+    assert f"\n\nSources:\n- [1] The \\*Tärn\\* Times, Tower, as of 1 May 2024, <{URL}>" in text
     (annotation,) = choice.message.annotations or []
     assert annotation.url_citation.title == "Tower"
     assert annotation.url_citation.url == URL
@@ -171,6 +171,17 @@ def test_a_stream_comes_sentence_by_sentence(client: openai.OpenAI) -> None:
     assert contents[2] == " The bridge of Velm cost $40 million. [2]"
     assert (contents[3] or "").startswith("\n\nSources:\n- [1] ")
     assert contents[4:] == [None]
+
+
+def test_a_stream_is_lines_to_every_client(url: str) -> None:
+    asked = {"model": MODEL, "messages": [user(ASK)], "stream": True}
+    with httpx.stream("POST", f"{url}v1/chat/completions", json=asked, trust_env=False) as reply:
+        body = reply.read().decode()
+    assert reply.headers["content-type"].startswith("text/event-stream")
+    assert reply.headers["cache-control"] == "no-store"
+    assert body.isascii()
+    assert all(line == "" or line.startswith("data: ") for line in body.split("\n"))
+    assert body.endswith("\n\ndata: [DONE]\n\n")
 
 
 def test_the_clients_stream_helper_puts_everything_together(client: openai.OpenAI) -> None:
@@ -292,22 +303,22 @@ IMAGE = {"type": "image_url", "image_url": {"url": "https://tarn.example/tower.p
         ({"modalities": ["text", "audio"]}, "modalities", "writes text"),
         ({"audio": {"voice": "x", "format": "wav"}}, "audio", "no audio"),
         ({"web_search_options": {}}, "web_search_options", "does not search the web"),
-        ({"messages": [{"role": "user", "content": [IMAGE]}]}, "messages[0].content", "Only text is read"),
+        ({"messages": [{"role": "user", "content": [IMAGE]}]}, "messages[0].content", '"text": "…"}.'),
         ({"messages": [{"role": "user", "content": ["x"]}]}, "messages[0].content", "Only text is read"),
         ({"messages": [{"role": "user", "content": 7}]}, "messages[0].content", "string"),
         ({"messages": [{"role": "tool", "content": "x", "tool_call_id": "1"}]}, "messages[0].role", "'user'"),
         ({"messages": [user("x"), {"role": "assistant", "tool_calls": [TOOL]}]}, "messages[1].tool_calls", "no tools"),
         ({"messages": []}, "messages", "at least 1"),
         ({"messages": [{"role": "system", "content": "x"}]}, "messages", "no message of the user"),
-        ({"messages": [user(" ")]}, "messages", "The question is empty"),
-        ({"messages": [user("a" * 20_000)]}, "messages", "20,000"),
-        ({"messages": [user(" ")], "stream": True}, "messages", "The question is empty"),
+        ({"messages": [user(" ")]}, None, "The question is empty"),
+        ({"messages": [user("a" * 20_000)]}, None, "20,000"),
+        ({"messages": [user(" ")], "stream": True}, None, "The question is empty"),
         ({"stream": "perhaps"}, "stream", "boolean"),
         ({"filters": {"since": "soon"}}, "filters.since", "date"),
         ({"model": None}, "model", "string"),
     ],
 )
-def test_a_request_that_cannot_be_answered(url: str, sent: dict[str, Any], param: str, says: str) -> None:
+def test_a_request_that_cannot_be_answered(url: str, sent: dict[str, Any], param: str | None, says: str) -> None:
     asked = {"model": MODEL, "messages": [user(ASK)], **sent}
     reply = httpx.post(f"{url}v1/chat/completions", json=asked, trust_env=False)
     assert reply.status_code == 400
@@ -469,6 +480,13 @@ def test_the_sources_are_text_to_markdown_and_names_all_that_is_known(chain: Ans
     assert annotation.url_citation.url == "http://here/api/articles/tower"
 
 
+def test_a_title_in_a_decline_is_no_image_and_no_link() -> None:
+    said = "Nearest: “![x](https://evil.example/?q)”, “[y][z]” and “<img src=x>”, of 3 < 4 [sic]."
+    declined = Answer(answer=said, outcome=Outcome.DECLINED, standalone_question="?", reader="extractive")
+    shown = "Nearest: “![x]\\(https://evil.example/?q)”, “[y]\\[z]” and “\\<img src=x>”, of 3 < 4 [sic]."
+    assert content_of(declined) == "".join(piece.text for piece in pieces([declined], "http://here/")) == shown
+
+
 def test_only_our_own_afterword_is_taken_off() -> None:
     for text in ("Sources:\n- [1] A", "A.\n\nSources: none", "A.\n\nSources:\n- [1] B\n\nAnd so on.", "Note: so", ""):
         assert without_sources(text) == text
@@ -545,6 +563,7 @@ def test_a_stream_never_takes_back_and_ends_with_the_whole(
         assert told.outcome is (Outcome.ANSWERED if quoted else Outcome.PARTIAL)
     annotations = [annotation for piece in found for annotation in piece.annotations]
     numbers = [number for sentence in told.sentences for number in sentence.citations]
+    assert list(dict.fromkeys(numbers)) == [citation.number for citation in told.citations]
     places = [annotation.url_citation for annotation in annotations]
     assert [text[place.start_index : place.end_index] for place in places] == [f"[{number}]" for number in numbers]
     assert tuple(annotations) == annotations_of(told, "http://here/")

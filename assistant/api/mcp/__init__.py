@@ -1,7 +1,8 @@
 """MCP: the assistant as tools for a chat model, by streamable HTTP at /mcp and by standard input and output.
 
-The `mcp` package's server and not Gradio's: that would offer every event of the page as a tool, needs a version of
-`mcp` that is one behind, and cannot give an Answer as structured content.
+The `mcp` package's server and not Gradio's: that makes tools of a page's events, and ours are the page's own business;
+it takes neither the current `mcp` nor the current pydantic; and its tools have no schema for what they give. The low-level
+server, since the other one sets up logging for the whole process and has words of its own for errors.
 """
 
 from collections.abc import AsyncIterator
@@ -40,7 +41,7 @@ def mcp_server(chain: AnswerChain) -> Server:
 
     async def call_tool(_: object, asked: CallToolRequestParams) -> CallToolResult:
         if asked.name not in tools:
-            raise MCPError(INVALID_PARAMS, f"There is no tool {asked.name!r}. The tools are: {', '.join(tools)}.")
+            raise MCPError(INVALID_PARAMS, f"There is no tool {asked.name[:100]!r}. The tools are: {', '.join(tools)}.")
         # An answer takes processor time: in a thread, so that the event loop goes on.
         return await to_thread.run_sync(tools[asked.name].call, asked.arguments or {})
 

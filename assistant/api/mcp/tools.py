@@ -22,7 +22,7 @@ from assistant.api.mcp.models import (
 )
 from assistant.api.mcp.text import answer_text, article_list_text, article_text
 from assistant.chain import AnswerChain
-from assistant.errors import AssistantError, QuestionError
+from assistant.errors import AssistantError
 from assistant.filters import Filters
 
 _LOG = logging.getLogger(__name__)
@@ -56,9 +56,7 @@ class AssistantTool:
         try:
             result = self.run(self.arguments.model_validate(arguments))
         except ValidationError as error:
-            places = (".".join(map(str, item["loc"])) for item in error.errors())
-            wrong = (f"{place}: {item['msg']}" for place, item in zip(places, error.errors(), strict=True))
-            return _failed("; ".join(wrong))
+            return _failed("; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()))
         except AssistantError as error:
             return _failed(str(error))
         except Exception as error:  # noqa: BLE001  the last resort of a server, which says so in its log
@@ -110,12 +108,14 @@ def _read(chain: AnswerChain, given: ReadArticle) -> ArticleText:
     articles = chain.index.snapshot.articles
     article = articles.get(given.article_id)
     if article is None:
-        raise QuestionError(f"No article has the id {given.article_id!r}. {_nearest(given.article_id, list(articles))}")
+        raise AssistantError(
+            f"No article has the id {given.article_id!r}. {_nearest(given.article_id, list(articles))}"
+        )
     length = len(article.text)
     if given.start >= length:
-        raise QuestionError(f"The article has {length:,} characters, so none can be read from {given.start:,} on.")
+        raise AssistantError(f"The article has {length:,} characters, so none can be read from {given.start:,} on.")
     if given.end is not None and given.end <= given.start:
-        raise QuestionError(f"`end` is {given.end:,}; it must lie behind `start`, which is {given.start:,}.")
+        raise AssistantError(f"`end` is {given.end:,}; it must lie behind `start`, which is {given.start:,}.")
     end = min(length if given.end is None else given.end, length, given.start + LONGEST_READ)
     return ArticleText.of(article, start=given.start, end=end, text=article.text[given.start : end])
 

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from assistant.answer import Answer, AnswerSentence, Citation, Outcome
 from assistant.api.openai.replies import Annotation, UrlCitation
-from assistant.markdown import as_link, as_text
+from assistant.markdown import as_link, as_text, unlinked
 from assistant.ui.markup import plain_day, safe_url
 
 _AFTERWORD = re.compile(r"(?:\n\nNote: [^\n]+)?(?:\n\nSources:(?:\n- \[\d+\] [^\n]+)+)?\Z")
@@ -14,7 +14,12 @@ _AFTERWORD = re.compile(r"(?:\n\nNote: [^\n]+)?(?:\n\nSources:(?:\n- \[\d+\] [^\
 
 def content_of(answer: Answer) -> str:
     """The whole message."""
-    return answer.answer + afterword(answer)
+    return body_of(answer) + afterword(answer)
+
+
+def body_of(answer: Answer) -> str:
+    """The answer itself. What is quoted holds no markup, but a decline names titles, which anybody may have written."""
+    return answer.answer if answer.sentences else unlinked(answer.answer)
 
 
 def afterword(answer: Answer) -> str:
@@ -62,19 +67,19 @@ def continued(told: Answer | None, answer: Answer) -> Answer:
     """
     if told is None or _goes_on(told, answer):
         return answer
+    cited = {citation.number: citation for citation in answer.citations}
     citations = list(told.citations)
-    numbers: dict[int, int] = {}
-    for citation in answer.citations:
-        known = next((other.number for other in citations if _place(other) == _place(citation)), None)
-        if known is None:
-            known = len(citations) + 1
-            citations.append(citation.model_copy(update={"number": known}))
-        numbers[citation.number] = known
-    new = [
-        sentence.model_copy(update={"citations": tuple(numbers[number] for number in sentence.citations)})
-        for sentence in answer.sentences
-        if sentence.text not in {before.text for before in told.sentences}
-    ]
+    numbers = {_place(citation): citation.number for citation in citations}
+    new = []
+    for sentence in answer.sentences:
+        if sentence.text in {before.text for before in told.sentences}:
+            continue
+        for citation in (cited[number] for number in sentence.citations):
+            if _place(citation) not in numbers:
+                numbers[_place(citation)] = len(citations) + 1
+                citations.append(citation.model_copy(update={"number": len(citations) + 1}))
+        renumbered = tuple(numbers[_place(cited[number])] for number in sentence.citations)
+        new.append(sentence.model_copy(update={"citations": renumbered}))
     declined = answer.outcome is Outcome.DECLINED
     return answer.model_copy(
         update={

@@ -17,7 +17,7 @@ from assistant.errors import AssistantError, QuestionError
 _LOG = logging.getLogger(__name__)
 _INVALID = "invalid_request_error"
 
-Handler = Callable[[Request, Any], Response | Awaitable[Response]]
+_Handler = Callable[[Request, Any], Response | Awaitable[Response]]
 
 
 class OpenAIError(BaseModel):
@@ -53,7 +53,7 @@ def error_of(error: Exception) -> JSONResponse:
     """The response for an error that a request ended in; the text of an unforeseen one stays in the log."""
     if isinstance(error, AssistantError):
         if isinstance(error, QuestionError):
-            return openai_error(400, str(error), param="messages")
+            return openai_error(400, str(error))
         return openai_error(problem_of(error).status_code, str(error), type="server_error")
     if isinstance(error, RequestValidationError):
         first = error.errors()[0]
@@ -73,7 +73,7 @@ def install_openai_errors(app: FastAPI) -> None:
         app.exception_handlers[kind] = _below_v1(app.exception_handlers[kind])
 
 
-def _below_v1(elsewhere: Handler) -> Handler:
+def _below_v1(elsewhere: _Handler) -> _Handler:
     async def handle(request: Request, error: Exception) -> Response:
         if request.scope["path"].split("/")[1:2] == ["v1"]:
             return error_of(error)

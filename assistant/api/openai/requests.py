@@ -33,7 +33,7 @@ def _joined(content: object) -> object:
         kind = part.get("type") if isinstance(part, dict) else None
         if kind != "text" or not isinstance(part.get("text"), str):
             raise PydanticCustomError(
-                "text_only", 'Only text is read: send parts of the form {{"type": "text", "text": "…"}}.'
+                "text_only", 'Only text is read: send parts of the form {"type": "text", "text": "…"}.'
             )
         texts.append(part["text"])
     return "\n".join(texts)
@@ -62,7 +62,7 @@ class StreamOptions(BaseModel):
 
 _NO_TOOLS = "The assistant has no tools to call."
 _NO_LOGPROBS = "The assistant has no log probabilities to give."
-_TEXT_ONLY = 'The assistant writes text: {{"type": "text"}} is the only format.'
+_TEXT_ONLY = 'The assistant writes text: {"type": "text"} is the only format.'
 #: What would change the meaning of an answer and cannot be done: the value that may be given all the same, and why not.
 _REFUSED: dict[str, tuple[Callable[[Any], bool], str]] = {
     "n": (lambda value: value == 1, "The assistant gives one answer: n can only be 1."),

@@ -11,7 +11,7 @@ from typing import Any, cast
 from fastapi.responses import StreamingResponse
 
 from assistant.answer import Answer
-from assistant.api.openai.content import afterword, continued, sentence_ends
+from assistant.api.openai.content import afterword, body_of, continued, sentence_ends
 from assistant.api.openai.errors import error_of
 from assistant.api.openai.replies import Annotation, TokenUsage
 from assistant.chain import AnswerChain, Question
@@ -30,15 +30,17 @@ class Piece:
 def pieces(answers: Iterable[Answer], server: str) -> Iterator[Piece]:
     """A message sentence by sentence, from the growing answers of a chain; last, what follows the answer."""
     told: Answer | None = None
+    sent = 0
     for answer in answers:
-        sent = len(told.answer) if told else 0
         told = continued(told, answer)
+        text = body_of(told)
         for end, annotations in sentence_ends(told, server):
             if end > sent:
-                yield Piece(told.answer[sent:end], tuple(annotations), told)
+                yield Piece(text[sent:end], tuple(annotations), told)
                 sent = end
-        if sent < len(told.answer):
-            yield Piece(told.answer[sent:], (), told)
+        if sent < len(text):
+            yield Piece(text[sent:], (), told)
+            sent = len(text)
     if told:
         yield Piece(afterword(told), (), told)
 
@@ -103,4 +105,5 @@ def _delta(piece: Piece, annotated: int) -> dict[str, Any]:
 
 
 def _event(data: dict[str, Any]) -> str:
-    return f"data: {json.dumps(data, ensure_ascii=False)}\n\n"
+    # In ASCII: some clients end a line at each sign that Unicode ends one with.
+    return f"data: {json.dumps(data)}\n\n"
