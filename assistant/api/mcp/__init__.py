@@ -1,8 +1,8 @@
 """MCP: the assistant as tools for a chat model, by streamable HTTP at /mcp and by standard input and output.
 
 The `mcp` package's server and not Gradio's: that makes tools of a page's events, and ours are the page's own business;
-it takes neither the current `mcp` nor the current pydantic; and its tools have no schema for what they give. The low-level
-server, since the other one sets up logging for the whole process and has words of its own for errors.
+it takes neither the current `mcp` nor the current pydantic; and its tools have no schema for what they give. The
+low-level server, since the other one sets up logging for the whole process and has words of its own for errors.
 """
 
 from collections.abc import AsyncIterator
