@@ -48,6 +48,9 @@ class Settings(BaseSettings):
     fetch_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Hosts of the own network, by name, of which pages may be fetched; commas between them"
     )
+    mcp_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Host names besides those of loopback under which MCP clients reach /mcp; commas between them"
+    )
     threads: int = Field(2, ge=1, description="Processor threads for the local model")
 
     log_format: Literal["text", "json"] = Field("text", description="How the server logs: to be read, or to be parsed")
@@ -104,7 +107,7 @@ class Settings(BaseSettings):
         "https://slack.com/api/", description="Slack's Web API; another for GovSlack, or behind a proxy of your own"
     )
 
-    @field_validator("fetch_hosts", "cors_origins", mode="before")
+    @field_validator("fetch_hosts", "mcp_hosts", "cors_origins", mode="before")
     @classmethod
     def _listed(cls, value: object) -> object:
         return tuple(re.findall(r"[^,\s]+", value)) if isinstance(value, str) else value

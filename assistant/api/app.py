@@ -14,7 +14,10 @@ from assistant.api.description import install_description
 from assistant.api.docs import install_docs
 from assistant.api.feedback import feedback
 from assistant.api.guard import install_guard
+from assistant.api.mcp import mcp_endpoint
 from assistant.api.observing import Observed
+from assistant.api.openai import openai_compatible
+from assistant.api.openai.errors import install_openai_errors
 from assistant.api.operations import operations
 from assistant.api.problems import install_problems
 from assistant.api.requests import REQUESTS_FILE, RecentAnswers
@@ -38,12 +41,14 @@ def create_app(chain: AnswerChain) -> Observed:
         redoc_url=None,
     )
     install_problems(app)
+    install_openai_errors(app)
     settings = chain.settings
     install_guard(app, settings)
     # Nothing of the chain takes longer than its model, and then some computing.
     recent = RecentAnswers(settings.data_dir / REQUESTS_FILE, lease=settings.model_timeout + 60)
     store = FeedbackStore(settings.data_dir / FEEDBACK_FILE)
     routers = [answers(chain, recent), articles(chain), feedback(recent, store), operations(chain)]
+    routers += [openai_compatible(chain), mcp_endpoint(chain)]
     if signing_secret(settings):
         from assistant.slack.http import slack
 
@@ -72,12 +77,12 @@ class _Refusal:
 
 
 def _refuse_the_rest(app: FastAPI, served: Iterable[BaseRoute]) -> None:
-    """Answer other methods, and other paths below /api, before the page at `/` takes them for its own."""
+    """Answer other methods, and other paths below /api and /v1, before the page at `/` takes them for its own."""
     methods: dict[str, set[str]] = {}
     for route in served:
         if isinstance(route, Route) and route.methods:
             methods.setdefault(route.path, set()).update(route.methods)
     for path, allowed in methods.items():
         app.router.routes.append(Route(path, _Refusal(405, Allow=", ".join(sorted(allowed)))))
-    for path in ("/api", "/api/{rest:path}"):
+    for path in ("/api", "/api/{rest:path}", "/v1", "/v1/{rest:path}"):
         app.router.routes.append(Route(path, _Refusal(404)))

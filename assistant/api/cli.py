@@ -1,4 +1,4 @@
-"""The commands of the server: `serve`, `keys`."""
+"""The commands of the server: `serve`, `keys`, and `mcp` for chat programs on the desktop."""
 
 import ipaddress
 import socket
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from assistant.errors import AssistantError
+from assistant.errors import AssistantError, IndexLockedError
 from assistant.keys import KEYS_FILE, KeyRing, KeyStore, Scope, make_key
 from assistant.settings import Settings
 from assistant.terminal import ERR, progress_bar, report_problems
@@ -20,6 +20,7 @@ def add_to(app: typer.Typer) -> None:
     """Add the commands to the command line."""
     app.command()(serve)
     app.add_typer(keys, name="keys")
+    app.command()(mcp)
 
 
 def serve(
@@ -114,6 +115,24 @@ def _refuse_open_server(settings: Settings, host: str) -> None:
             f"On {host} everybody who reaches this machine could use the assistant, because there are no keys. Make "
             "one with `assistant keys create NAME`, listen on 127.0.0.1, or say --open-to-everybody."
         )
+
+
+def mcp(corpus: CorpusOption = None) -> None:
+    """Serve the tools ask, read_article and list_articles on standard input and output, for a chat program to start."""
+    import anyio
+
+    from assistant.api.mcp import serve_stdio
+    from assistant.chain import build_chain
+
+    chain = build_chain(Settings.load(corpus_dir=corpus))
+    try:
+        with progress_bar() as progress:
+            report_problems(chain.sync(progress).problems)
+    except IndexLockedError:
+        ERR.print("[dim]The index is in use elsewhere: asking it as it stands.[/]", highlight=False)
+    chain.warm()
+    anyio.run(serve_stdio, chain)
+    chain.index.close()
 
 
 def _refuse_taken_port(host: str, port: int) -> None:

@@ -16,6 +16,7 @@ from assistant.slack.jobs import Job
 from assistant.slack.kept import Kept
 from assistant.slack.mrkdwn import plain
 from assistant.slack.thread import history, messages, question_in
+from assistant.telemetry.watching import Surface, asked_on
 
 _LOG = logging.getLogger(__name__)
 _EYES = "eyes"
@@ -112,7 +113,7 @@ async def send_noted(desk: Desk, taken: Taken, sending: Awaitable[None]) -> None
 
 
 async def _answer(desk: Desk, asked: str, turns: tuple[Turn, ...]) -> Answer:
-    return await asyncio.to_thread(desk.chain.invoke, Question(question=asked, history=turns))
+    return await asyncio.to_thread(desk.chain.invoke, Question(question=asked, history=turns), asked_on(Surface.SLACK))
 
 
 async def _turns(desk: Desk, job: Job) -> tuple[Turn, ...]:

@@ -3,14 +3,10 @@
 import re
 
 from assistant.answer import Answer, Citation
+from assistant.markdown import as_link, as_text
 from assistant.ui.conversation import Conversation
 from assistant.ui.markup import plain_day, safe_url
 
-# What Markdown, its footnotes, its mathematics and HTML inside it could read as more than text: anywhere, at the
-# beginning of a line, and in a bare address, which many readers make a link.
-_SPECIAL = re.compile(
-    r"[\\`*_{}\[\]<>#!|~&$^]|^[-+=]|(?<=^\d)[.)]|(?<=^\d\d)[.)]|(?<=^\d{3})[.)]|:(?=//)|(?<=www)\.", re.I
-)
 _MARKER = re.compile(r"\[(\d{1,4})\]")
 
 
@@ -33,17 +29,17 @@ def plain_text(question: str, answer: Answer) -> str:
 
 def markdown(kept: Conversation) -> str:
     """A conversation as Markdown: each question a heading, each citation a footnote, numbered through."""
-    out = [f"# {_text(kept.title or 'Conversation')}"]
+    out = [f"# {as_text(kept.title or 'Conversation')}"]
     notes: list[str] = []
     for exchange in kept.exchanges:
         answer = exchange.answer
         numbers = {citation.number: len(notes) + at for at, citation in enumerate(answer.citations, 1)}
         notes += [f"[^{numbers[citation.number]}]: {_footnote(citation)}" for citation in answer.citations]
-        out += [f"## {_text(exchange.question)}", _body(answer, numbers)]
+        out += [f"## {as_text(exchange.question)}", _body(answer, numbers)]
         if exchange.stopped:
             out.append("*Stopped before the answer was complete.*")
         if answer.notice:
-            out.append(f"> {_text(answer.notice)}")
+            out.append(f"> {as_text(answer.notice)}")
     return "\n\n".join([*out, *notes]) + "\n"
 
 
@@ -63,35 +59,27 @@ def _body(answer: Answer, numbers: dict[int, int]) -> str:
         end = 0
         for match in _MARKER.finditer(between):
             if (number := numbers.get(int(match.group(1)))) is not None:
-                parts.append(_text(between[end : match.start()]).rstrip(" ") + f"[^{number}]")
+                parts.append(as_text(between[end : match.start()]).rstrip(" ") + f"[^{number}]")
                 end = match.end()
-        return "".join(parts) + _text(between[end:])
+        return "".join(parts) + as_text(between[end:])
 
     for sentence in answer.sentences:
         whole = f"{sentence.lead} {sentence.text}".strip()
         found = answer.answer.find(whole, position) if whole else -1
         if found >= 0:
-            out += [marked(answer.answer[position:found]), _text(whole)]
+            out += [marked(answer.answer[position:found]), as_text(whole)]
             position = found + len(whole)
     return "".join([*out, marked(answer.answer[position:])])
 
 
 def _footnote(citation: Citation) -> str:
     parts = [citation.outlet, _held(citation)]
-    about = ", ".join(_text(part) for part in parts if part)
+    about = ", ".join(as_text(part) for part in parts if part)
     address = safe_url(citation.url)
-    # Percent-encoding keeps an address from ending its brackets.
-    link = f", <{address.replace('<', '%3C').replace('>', '%3E')}>" if address else ""
-    return f"{_text(citation.title)}{f' ({about})' if about else ''}{link}: “{_text(citation.quote)}”"
+    link = f", {as_link(address)}" if address else ""
+    return f"{as_text(citation.title)}{f' ({about})' if about else ''}{link}: “{as_text(citation.quote)}”"
 
 
 def _held(citation: Citation) -> str | None:
     held = citation.as_of or citation.published
     return f"as of {plain_day(held)}" if held else None
-
-
-def _text(text: str) -> str:
-    """`text` on one line, to be read by Markdown as nothing but text."""
-    lines = text.replace("\r", "\n").split("\n")
-    joined = " ".join(part for line in lines if (part := line.strip()))
-    return _SPECIAL.sub(r"\\\g<0>", joined)
