@@ -74,6 +74,10 @@ class Bot:
         sent, headers = request(body, form)
         return self._http.post(self.url, content=sent, headers=headers)
 
+    def close(self) -> None:
+        """Hang up, so that the server can end."""
+        self._http.close()
+
     def settle(self) -> None:
         """Wait until everything is done."""
         wait_for(lambda: self.inbox.waiting() == 0)
@@ -131,7 +135,9 @@ def make_bot(tower: AnswerChain, slack: SlackServer, tmp_path: Path) -> Iterator
             app = FastAPI()
             app.include_router(slack_router(chain))  # type: ignore[arg-type]
             install_problems(app)
-            return Bot(stack.enter_context(served(app)), chain)
+            made = Bot(stack.enter_context(served(app)), chain)
+            stack.callback(made.close)
+            return made
 
         yield make
 
