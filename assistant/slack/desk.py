@@ -102,7 +102,7 @@ class Desk:
             raise meaning(error) from None
         return str(sent["ts"])
 
-    async def update(self, kept: Kept, key: str) -> None:
+    async def update(self, kept: Kept) -> None:
         """Show an answer that is posted as it is now. Raises as `post_once`."""
         shown = self.shown(kept)
         try:
@@ -111,7 +111,7 @@ class Desk:
                 ts=kept.posted,
                 text=shown.text,
                 blocks=shown.blocks,
-                metadata=mark(key, kept.ts),
+                metadata=mark(kept.key, kept.ts),
             )
         except FAILURES as error:
             raise meaning(error) from None
