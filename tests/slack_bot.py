@@ -42,7 +42,7 @@ class Watched:
         self._chain = chain
         self._lock = threading.Lock()
 
-    def invoke(self, question: Any) -> Answer:
+    def invoke(self, question: Any, *more: Any) -> Answer:
         with self._lock:
             self.asked.append(question)
             self._at_once += 1
@@ -51,7 +51,7 @@ class Watched:
             time.sleep(self.delay)
             if self.error:
                 raise self.error
-            return self._chain.invoke(question)
+            return self._chain.invoke(question, *more)
         finally:
             with self._lock:
                 self._at_once -= 1
