@@ -42,7 +42,7 @@ class Watched:
         self._chain = chain
         self._lock = threading.Lock()
 
-    def invoke(self, question: Any) -> Answer:
+    def invoke(self, question: Any, *more: Any) -> Answer:
         with self._lock:
             self.asked.append(question)
             self._at_once += 1
@@ -51,7 +51,7 @@ class Watched:
             time.sleep(self.delay)
             if self.error:
                 raise self.error
-            return self._chain.invoke(question)
+            return self._chain.invoke(question, *more)
         finally:
             with self._lock:
                 self._at_once -= 1
@@ -73,6 +73,10 @@ class Bot:
         """Send as Slack does; the acknowledgement."""
         sent, headers = request(body, form)
         return self._http.post(self.url, content=sent, headers=headers)
+
+    def close(self) -> None:
+        """Hang up, so that the server can end."""
+        self._http.close()
 
     def settle(self) -> None:
         """Wait until everything is done."""
@@ -131,7 +135,9 @@ def make_bot(tower: AnswerChain, slack: SlackServer, tmp_path: Path) -> Iterator
             app = FastAPI()
             app.include_router(slack_router(chain))  # type: ignore[arg-type]
             install_problems(app)
-            return Bot(stack.enter_context(served(app)), chain)
+            made = Bot(stack.enter_context(served(app)), chain)
+            stack.callback(made.close)
+            return made
 
         yield make
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from assistant.answer import Answer, AnswerSentence, Citation, Copy, Outcome, Verdict
 from assistant.chain import AnswerChain
 from assistant.slack.blocks import ANSWER_ID, MOST_BLOCKS, MOST_TEXT, SECTION_CHARS, button, message
-from assistant.slack.mrkdwn import BREAK, clip, escape, link, split, unescape
+from assistant.slack.mrkdwn import BREAK, clip, escape, link, plain, split, unescape
 
 NASTY = ["<!channel>", "<@U123>", "<!subteam^S1|@all>", "@here", "*bold*", "_it_", "~no~", "`code`", "> quote",
          "&amp;", "<https://a.test|b>", ":tada:", "|", "\u202e", "\x00", " ", "\n", ". ", "[1]", "😀"]  # fmt: skip
@@ -152,6 +152,20 @@ def test_what_is_escaped_comes_back(text: str) -> None:
 )
 def test_escaping(text: str, shown: str) -> None:
     assert escape(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("R&amp;D  &lt;b&gt;\nnow", "R&D <b> now"),
+        ("<https://a.test/x|the deal> or <https://a.test/y>", "the deal or https://a.test/y"),
+        ("<@U1> and <@U2|ann> in <#C1|general>", "and @ann in #general"),
+        ("<!here> <!subteam^S1|@desk> <!date^1^{date}|today>", "@here @desk today"),
+        ("<mailto:ann@a.test|ann@a.test>", "ann@a.test"),
+    ],
+)
+def test_what_somebody_writes_is_read_as_they_see_it(written: str, meant: str) -> None:
+    assert plain(written) == meant
 
 
 @pytest.mark.parametrize(

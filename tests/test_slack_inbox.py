@@ -105,6 +105,21 @@ def test_a_question_deleted_before_it_was_read_is_not_answered(path: Path) -> No
     assert inbox.waiting() == 1
 
 
+def test_what_happens_to_other_peoples_messages_is_not_written_down(path: Path) -> None:
+    inbox = Inbox(path)
+    message = {"type": "message", "channel": "C1", "channel_type": "channel"}
+    edited = {"message": {"ts": "5.5", "text": TEXT}, "previous_message": {"text": "before"}}
+    for event_of_others in (
+        event({**message, "subtype": "message_changed", **edited}),
+        event({**message, "subtype": "message_deleted", "deleted_ts": "5.5", "previous_message": {"text": TEXT}}),
+    ):
+        found = of_event(event_of_others)
+        assert found
+        assert not inbox.add(found)
+    assert inbox.waiting() == 0
+    assert TEXT.encode() not in path.read_bytes()
+
+
 def test_keys_are_forgotten_in_time(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     inbox = Inbox(path)
     inbox.add(received())

@@ -24,7 +24,7 @@ async def vote(desk: Desk, taken: Taken) -> None:
     await asyncio.to_thread(desk.feedback.add, said)
     kept = await asyncio.to_thread(desk.kept.change, kept, helpful=taken.job.helpful)
     if kept.posted:
-        await desk.update(kept, f"{kept.channel}:{kept.ts}")
+        await desk.update(kept)
     else:
         await desk.respond(taken.job.response_url, desk.shown(kept), replace_original=True)
 
@@ -56,7 +56,7 @@ async def hand_on(desk: Desk, taken: Taken) -> None:
     asked = Message(words, [section(words)])
     await desk.post_once(taken, kept.thread, f"handoff:{kept.answer.id}", asked)
     kept = await asyncio.to_thread(desk.kept.change, kept, handed=True)
-    await desk.update(kept, f"{kept.channel}:{kept.ts}")
+    await desk.update(kept)
 
 
 async def _kept(desk: Desk, taken: Taken) -> Kept | None:

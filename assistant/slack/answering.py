@@ -60,9 +60,9 @@ async def edit(desk: Desk, taken: Taken) -> None:
         try:
             answer = await _answer(desk, asked, await _turns(desk, job))
         except (QuestionError, CorpusError):
-            return  # The question is gone, what it was is answered: nothing to be said to nobody's question.
+            return  # Nothing is left that could be answered: the answer to what it was stays.
         anew = kept.model_copy(update={"answer": answer, "question": asked, "helpful": None})
-        await desk.update(anew, f"{job.channel}:{job.ts}")
+        await desk.update(anew)
         await asyncio.to_thread(desk.kept.keep, anew)
 
 

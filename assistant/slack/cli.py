@@ -75,6 +75,7 @@ async def _serve(chain: AnswerChain) -> None:
         workers.start()
         ERR.print(f"[bold]Connected as @{plain(me.name)} in {plain(me.team)}[/]  ·  stop with Ctrl-C", highlight=False)
         await stop.wait()
+        ERR.print("Finishing what is asked already …")
     except FAILURES as error:
         found = meaning(error)
         if isinstance(found, RefusedError):
@@ -83,6 +84,5 @@ async def _serve(chain: AnswerChain) -> None:
             ) from None
         raise found from None
     finally:
-        ERR.print("Finishing what is asked already …")
         await handler.close_async()  # type: ignore[no-untyped-call]
         await workers.stop()

@@ -63,12 +63,12 @@ class Desk:
 
     def shown(self, kept: Kept) -> Message:
         """The message for an answer, with the buttons that it has now."""
-        shared = bool(kept.ts)
-        elements = [] if shared else [button("Share in channel", SHARE, kept.answer.id, "Share this answer")]
+        in_thread = bool(kept.ts)
+        elements = [] if in_thread else [button("Share in channel", SHARE, kept.answer.id, "Share this answer")]
         if kept.helpful is None:
             elements.append(button("👍", HELPFUL, kept.answer.id, "This answer is helpful"))
             elements.append(button("👎", UNHELPFUL, kept.answer.id, "This answer is not helpful"))
-        if self.chain.settings.slack_handoff and shared and not kept.direct and not kept.handed:
+        if self.chain.settings.slack_handoff and in_thread and not kept.direct and not kept.handed:
             elements.append(button("Ask a person", HANDOFF, kept.answer.id, "Ask a person instead"))
         below: list[Block] = [{"type": "actions", "elements": elements}] if elements else []
         if kept.helpful is not None:
@@ -102,7 +102,7 @@ class Desk:
             raise meaning(error) from None
         return str(sent["ts"])
 
-    async def update(self, kept: Kept, key: str) -> None:
+    async def update(self, kept: Kept) -> None:
         """Show an answer that is posted as it is now. Raises as `post_once`."""
         shown = self.shown(kept)
         try:
@@ -111,7 +111,7 @@ class Desk:
                 ts=kept.posted,
                 text=shown.text,
                 blocks=shown.blocks,
-                metadata=mark(key, kept.ts),
+                metadata=mark(kept.key, kept.ts),
             )
         except FAILURES as error:
             raise meaning(error) from None

@@ -53,7 +53,7 @@ class Inbox:
         self.hold = hold
 
     def add(self, received: Received) -> bool:
-        """Write a job down; False when it is known already.
+        """Write a job down; False, and nothing written, when it is known already or follows on none of ours.
 
         Raises:
             AssistantError: the file cannot be written, so that Slack must deliver it again.
@@ -62,6 +62,11 @@ class Inbox:
         with self._open() as database:
             database.execute("BEGIN IMMEDIATE")
             database.execute("DELETE FROM seen WHERE at < ?", (now - SEEN_SECONDS,))
+            if (
+                received.follows
+                and not database.execute("SELECT 1 FROM seen WHERE key = ?", (received.follows,)).fetchone()
+            ):
+                return False
             marks = ",".join("?" * len(received.keys))
             known = database.execute(f"SELECT 1 FROM seen WHERE key IN ({marks})", received.keys).fetchone()
             # The other keys count from now on too: one message can come as two events, and each of them twice.

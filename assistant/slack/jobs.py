@@ -56,6 +56,8 @@ class Received:
     job: Job
     keys: tuple[str, ...]
     lane: str
+    follows: str = ""
+    """The key of an earlier job without which this one is none of ours."""
 
 
 def of_event(body: Mapping[str, Any]) -> Received | None:
@@ -92,7 +94,11 @@ def _question(event: Mapping[str, Any], once: str) -> Received | None:
         direct=direct,
         panel=direct and bool(event.get("thread_ts")),
     )
-    return Received(job, (once, f"message:{channel}:{ts}"), f"{channel}:{job.thread}")
+    return Received(job, (once, _message(channel, ts)), f"{channel}:{job.thread}")
+
+
+def _message(channel: str, ts: str) -> str:
+    return f"message:{channel}:{ts}"
 
 
 def _edit(event: Mapping[str, Any], once: str) -> Received | None:
@@ -111,7 +117,7 @@ def _edit(event: Mapping[str, Any], once: str) -> Received | None:
         direct=event.get("channel_type") == "im",
     )
     edited = (after.get("edited") or {}).get("ts") or event.get("event_ts") or once
-    return Received(job, (once, f"edit:{channel}:{ts}:{edited}"), f"{channel}:{job.thread}")
+    return Received(job, (once, f"edit:{channel}:{ts}:{edited}"), f"{channel}:{job.thread}", _message(channel, ts))
 
 
 def _deletion(event: Mapping[str, Any], once: str) -> Received | None:
@@ -120,7 +126,7 @@ def _deletion(event: Mapping[str, Any], once: str) -> Received | None:
         return None
     channel, ts = str(event["channel"]), str(event["deleted_ts"])
     job = Job(kind=Kind.DELETION, channel=channel, ts=ts, thread=str(before.get("thread_ts") or ts))
-    return Received(job, (once, f"deletion:{channel}:{ts}"), f"{channel}:{job.thread}")
+    return Received(job, (once, f"deletion:{channel}:{ts}"), f"{channel}:{job.thread}", _message(channel, ts))
 
 
 def _by_a_bot(message: Mapping[str, Any]) -> bool:

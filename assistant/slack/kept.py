@@ -37,6 +37,11 @@ class Kept(Frozen):
     helpful: bool | None = None
     handed: bool = False
 
+    @property
+    def key(self) -> str:
+        """What our message is marked with."""
+        return f"{self.channel}:{self.ts}"
+
 
 class KeptAnswers:
     """The answers in one file. Safe to use from any number of threads and processes."""

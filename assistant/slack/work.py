@@ -35,7 +35,10 @@ class Workers:
     """Work at the inbox's jobs, those of this process and those that a process left behind when it ended."""
 
     def __init__(self, desk: Desk, count: int = 4) -> None:
-        """At most `count` jobs at once: the rest waits in the inbox, where no restart loses it."""
+        """At most `count` jobs at once: the rest waits in the inbox, where no restart loses it.
+
+        Each has a thread of asyncio's own pool, which has at least five: one is always free to take in what comes.
+        """
         self._desk = desk
         self._count = count
         self._tasks: list[asyncio.Task[None]] = []
@@ -132,14 +135,15 @@ class Workers:
         async def hold() -> None:
             while True:
                 await asyncio.sleep(self._desk.inbox.hold / 3)
-                await asyncio.to_thread(self._desk.inbox.keep, taken)
+                with suppress(AssistantError):  # the next time, perhaps; posting asks again
+                    await asyncio.to_thread(self._desk.inbox.keep, taken)
 
         task = asyncio.create_task(hold())
         try:
             yield
         finally:
             task.cancel()
-            with suppress(asyncio.CancelledError, AssistantError):
+            with suppress(asyncio.CancelledError):
                 await task
 
 
