@@ -66,6 +66,7 @@ class Settings(BaseSettings):
     api_keys: SecretStr | None = Field(
         None, description="Keys of the API besides those of `assistant keys`: name:scopes:hash, …"
     )
+    evaluate_key: SecretStr | None = Field(None, description="Key to send to the assistant of `evaluate --url`")
     open_to_everybody: bool = Field(False, description="Serve other machines although there are no keys")
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Origins whose pages may call the API from a browser; commas between them"

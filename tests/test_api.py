@@ -88,7 +88,8 @@ def test_filters_come_with_the_request(client: httpx.Client, stream: bool) -> No
     said = assert_problem(ask(outlets=["Tarn"]), 422)["detail"]
     assert said == "No article has the outlet 'Tarn'. The outlets are: The Tarn Times."
     assert "None has any topic." in assert_problem(ask(topics=["law"]), 422)["detail"]
-    assert "filters.since" in assert_problem(ask(since="soon"), 422)["detail"]
+    for since in ("soon", 0, "20240501", 1714521600):
+        assert "filters.since" in assert_problem(ask(since=since), 422)["detail"]
     assert "filters.outlet" in assert_problem(ask(outlet="The Tarn Times"), 422)["detail"]
 
 

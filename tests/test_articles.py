@@ -138,6 +138,8 @@ def test_a_rule_in_the_text_is_not_the_end_of_the_front_matter(tmp_path: Path) -
         ("---\nauthor: A\n---\nText.\n", 1, "title: Field required"),
         ("---\ntitle: A\npublished: soon\n---\nText.\n", 3, "published: "),
         ("---\ntitle: A\npublished: 2024-13\n---\nText.\n", 3, "published: "),
+        ("---\ntitle: A\npublished: 20240301\n---\nText.\n", 3, "published: Value error, give a day"),
+        ("---\ntitle: A\npublished: 0\n---\nText.\n", 3, "published: Value error, give a day"),
         ("---\ntitle: A\noutlet: ' '\n---\nText.\n", 3, "outlet: "),
         ("---\ntitle: A\ntopics: money\n---\nText.\n", 3, "topics: "),
         ("---\ntitle: A\nauthor: [B]\n---\nText.\n", 3, "author: "),

@@ -89,6 +89,14 @@ def test_a_page_of_another_site_cannot_write_through_a_browser_here(start: Start
     assert client.post("/api/articles", json=BRIDGE, headers={"Origin": f"http://127.0.0.1:{port}"}).status_code == 200
 
 
+def test_another_site_s_name_that_points_here_reads_nothing(start: Starter) -> None:
+    client, _ = start()
+    for host in ("rebound.example", "localhost.example", "[", ""):
+        assert_problem(client.get("/api/articles", headers={"Host": host}), 403)
+    for host in ("localhost:7860", "127.0.0.1", "[::1]:7860"):
+        assert client.get("/api/articles", headers={"Host": host}).status_code == 200
+
+
 def test_page_users_open_the_page_alone(start: Starter) -> None:
     client, _ = start(ui_users=f"ann:{hash_password('secret')}")
     assert client.get("/", headers=AWAY).status_code == 200

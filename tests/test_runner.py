@@ -20,6 +20,7 @@ from assistant.evaluation import run
 from assistant.evaluation.asking import Deployed, InProcess
 from assistant.evaluation.model_judge import ModelJudge
 from assistant.evaluation.testset import TestCase
+from assistant.keys import Scope, make_key
 
 TOWER = "The tower of Tarn is 80 metres high. It was finished in March 1998 by Ada Brook.\n"
 ASK = "How high is the tower of Tarn?"
@@ -77,6 +78,17 @@ def test_over_http_as_in_process(chain: AnswerChain) -> None:
     assert [item.judgement for item in there.attempts] == [item.judgement for item in here.attempts]
     assert "127.0.0.1" in there.identity
     assert chain.index.snapshot.revision[:12] in there.identity
+
+
+def test_over_http_with_a_key_and_a_limit_that_it_keeps_to(make_chain: ChainFactory, settings: SettingsFactory) -> None:
+    secret, key = make_key("evaluation", [Scope.ASK])
+    write_article(settings().corpus_dir, "tower.md", "The tower of Tarn is 80 metres high.\n")
+    own = make_chain(api_keys=key.entry, rate_limit_key="2/second", chat_model="extractive")
+    with served(create_app(own)) as url:
+        there = run(CASES[:4], Deployed(url, own.index.snapshot.articles, key=secret))
+        (refused,) = run(CASES[:1], Deployed(url, own.index.snapshot.articles)).attempts
+    assert not [item.error for item in there.attempts if item.error]
+    assert "status 401" in (refused.error or "")
 
 
 def test_nobody_there_and_errors_of_a_deployed_assistant(chain: AnswerChain) -> None:

@@ -12,7 +12,8 @@ _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="view
 body{{font:16px/1.5 system-ui,sans-serif;max-width:52rem;margin:2rem auto;padding:0 1rem}}
 pre{{overflow:auto;padding:1rem;border:1px solid #8886;border-radius:.5rem;font-size:.85rem;white-space:pre-wrap}}
 input,select,textarea{{width:100%;box-sizing:border-box;font:inherit;margin:0 0 .6rem}}
-textarea{{min-height:6rem}}button{{font:inherit;padding:.4rem 1rem}}code{{font-size:.95em}}label{{display:block}}</style>
+textarea{{min-height:6rem}}button{{font:inherit;padding:.4rem 1rem}}
+code{{font-size:.95em}}label{{display:block}}</style>
 <h1>{title}</h1><p>{description}</p><p>Machine-readable: <a href="/openapi.json">/openapi.json</a> (OpenAPI 3.1).</p>
 <h2>Try it</h2><form id="try">
 <label>Operation <select id="operation">{choices}</select></label>

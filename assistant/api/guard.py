@@ -160,19 +160,19 @@ class Guard:
 
     def _refuse_strangers(self, rule: Rule | None, headers: Headers, address: str) -> None:
         """Without keys, everything is for this machine alone, unless the settings say otherwise."""
+        here = is_loopback(address)
         if rule and rule.right is Right.ADMIN:
-            # A page of another site, open in a browser here, must not write either: it cannot give these two.
-            if is_loopback(address) and _addressed_directly(headers):
+            if here and _named_as_here(headers) and _of_no_other_site(headers):
                 return
             detail = "Without keys articles are added and removed from this machine only. Make an admin key."
             raise Refusal(403, "Not allowed from here", detail)
-        if is_loopback(address) or self._settings.open_to_everybody:
+        if self._settings.open_to_everybody or (rule is None and (here or self._settings.ui_users)):
             return
-        if rule is None and self._settings.ui_users:
+        if here and (not _is_address(address) or _named_as_here(headers)):
             return
         detail = (
-            "There are no keys, so this server answers its own machine only. Make a key with `assistant keys create`, "
-            "or set ASSISTANT_OPEN_TO_EVERYBODY."
+            "There are no keys, so this server answers its own machine only, and only under the name localhost or an "
+            "address. Make a key with `assistant keys create`, or set ASSISTANT_OPEN_TO_EVERYBODY."
         )
         raise Refusal(403, "Not allowed from here", detail)
 
@@ -204,16 +204,27 @@ def _challenge(error: str | None = None) -> Mapping[str, str]:
     return {"WWW-Authenticate": f'Bearer realm="assistant"{about}'}
 
 
-def _addressed_directly(headers: Headers) -> bool:
-    """Whether a request names this machine as no page of another site can make a browser do."""
+def _named_as_here(headers: Headers) -> bool:
+    """Whether a request names this machine as no other site can, whose name may be made to point here (rebinding)."""
     try:
-        host = urlsplit(f"//{headers.get('host', '')}")
-        if host.hostname != "localhost":
-            ipaddress.ip_address(host.hostname or "")
-        origin = headers.get("origin")
-        return origin is None or urlsplit(origin).netloc == host.netloc
+        name = urlsplit(f"//{headers.get('host', '')}").hostname or ""
     except ValueError:
         return False
+    return name == "localhost" or _is_address(name)
+
+
+def _of_no_other_site(headers: Headers) -> bool:
+    """Whether no page of another site, open in a browser, makes the request."""
+    origin = headers.get("origin")
+    return origin is None or origin.partition("://")[2] == headers.get("host")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _with_headers(send: Send, headers: Mapping[str, str]) -> Send:

@@ -9,7 +9,7 @@ import logging
 import sqlite3
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import AbstractContextManager, closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -42,6 +42,7 @@ class RecentAnswers:
         """`path` is the SQLite file; `lease` are the seconds after which nobody waits for one who computes."""
         self._path = path
         self._lease = lease
+        self._held: sqlite3.Connection | None = None
 
     def find(self, answer_id: str) -> tuple[Question, Answer] | None:
         """The answer of that id with its question, where it is of the last hour.
@@ -138,8 +139,15 @@ class RecentAnswers:
         with self._open() as database:
             database.execute("DELETE FROM requests WHERE key = ? AND owner = ? AND answer IS NULL", (key, owner))
 
-    def _open(self) -> AbstractContextManager[sqlite3.Connection]:
-        return opened(self._path, _TABLES, "The recent answers")
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        with opened(self._path, _TABLES, "The recent answers") as database:
+            # Waiting for the disk with every answer would cost more than a power cut can: what was computed just then.
+            database.execute("PRAGMA synchronous=NORMAL")
+            if self._held is None:  # the last one to close the file writes all of it: that is never one of ours
+                self._held = sqlite3.connect(self._path, check_same_thread=False)
+                self._held.execute("SELECT 1 FROM answers").fetchone()
+            yield database
 
 
 def _clean(database: sqlite3.Connection) -> None:

@@ -1,6 +1,7 @@
 """Who is asked: the chain in this process, or an assistant that is deployed somewhere."""
 
 import hashlib
+import time
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -60,14 +61,18 @@ class InProcess:
 class Deployed:
     """An assistant over HTTP."""
 
-    def __init__(self, url: str, articles: Mapping[str, Article], seconds: float = 120.0) -> None:
-        """`articles` are those that it is meant to have; `seconds` is the longest wait for one answer.
+    def __init__(
+        self, url: str, articles: Mapping[str, Article], seconds: float = 120.0, key: str | None = None
+    ) -> None:
+        """`articles` are those that it is meant to have; `seconds` is the longest wait for one answer; `key` is sent.
 
         Raises:
             AssistantError: nobody answers there, or something else than this assistant.
         """
         self._articles = articles
-        self._client = httpx.Client(base_url=url.rstrip("/"), timeout=seconds)
+        self._seconds = seconds
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._client = httpx.Client(base_url=url.rstrip("/"), timeout=seconds, headers=headers)
         try:
             reply = self._client.get("/healthz")
             health = reply.raise_for_status().json()
@@ -89,7 +94,7 @@ class Deployed:
     def ask(self, question: Question) -> Answer:
         """Its answer over `POST /api/answer`; see `Assistant.ask`."""
         try:
-            reply = self._client.post("/api/answer", json=question.model_dump(mode="json"))
+            reply = self._post(question)
         except httpx.HTTPError as error:
             raise AssistantError(f"the assistant did not answer: {type(error).__name__}: {error}") from None
         if reply.status_code != httpx.codes.OK:
@@ -98,6 +103,16 @@ class Deployed:
             return Answer.model_validate_json(reply.content)
         except ValidationError as error:
             raise AssistantError(f"the assistant's answer cannot be read: {error.errors()[0]['msg']}") from None
+
+    def _post(self, question: Question) -> httpx.Response:
+        """The reply; one that says to come back later is not the reply yet."""
+        until = time.monotonic() + self._seconds
+        while True:
+            reply = self._client.post("/api/answer", json=question.model_dump(mode="json"))
+            later = reply.headers.get("Retry-After", "")
+            if reply.status_code not in (429, 503) or not later.isdigit() or time.monotonic() + int(later) > until:
+                return reply
+            time.sleep(int(later))
 
 
 @cache

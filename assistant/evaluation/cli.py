@@ -169,7 +169,8 @@ def _assistant(settings: Settings, path: Path, loaded: "Loaded", url: str | None
     corpus = Corpus(tuple(loaded.articles), {}) if loaded.articles is not None else None
     if url:
         there = corpus or load_corpus(settings.corpus_dir)
-        yield Deployed(url, {article.id: article for article in there.articles})
+        key = settings.evaluate_key.get_secret_value() if settings.evaluate_key else None
+        yield Deployed(url, {article.id: article for article in there.articles}, key=key)
         return
     if corpus:
         settings = settings.model_copy(update={"data_dir": settings.data_dir / "imported" / path.stem})
