@@ -63,7 +63,7 @@ def operations(chain: AnswerChain) -> APIRouter:
         return Readiness(ready=ready, checks=checks)
 
     # Not `async`: with many processes it reads a file of each.
-    @router.get("/metrics", response_class=Response, responses={200: {"content": dict.fromkeys(_FORMATS, {})}})
+    @router.get("/metrics", response_class=Response, responses={200: {"content": {kind: {} for kind in _FORMATS}}})
     def prometheus(request: Request) -> Response:
         """The metrics, in Prometheus's text format or OpenMetrics, of all worker processes together."""
         counted = metrics()
