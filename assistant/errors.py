@@ -1,5 +1,7 @@
 """The errors that the assistant raises on purpose: each says what is wrong and what to do about it."""
 
+from enum import StrEnum
+
 
 class AssistantError(Exception):
     """Anything that the user can put right. The message is complete: surfaces show it as it stands."""
@@ -21,6 +23,19 @@ class IndexLockedError(AssistantError):
     """Another process is using the data directory in a way that excludes this one."""
 
 
+class Failure(StrEnum):
+    """What a provider did wrong, as it is counted."""
+
+    KEY = "key"
+    RATE_LIMIT = "rate_limit"
+    REQUEST = "request"
+    SERVER_ERROR = "server_error"
+    TIMEOUT = "timeout"
+    CONNECTION = "connection"
+    NO_ANSWER = "no_answer"
+    OTHER = "other"
+
+
 #: What a provider's HTTP status means to the one who set it up.
 _MEANINGS = {
     400: "the request was not accepted",
@@ -34,8 +49,8 @@ _MEANINGS = {
 class ProviderError(AssistantError):
     """The chat model or the embedding provider did not answer. Holds no key and no address with credentials."""
 
-    def __init__(self, message: str, kind: str = "other") -> None:
-        """`kind` is what to count it under: one of a few words, never part of a message."""
+    def __init__(self, message: str, kind: Failure = Failure.OTHER) -> None:
+        """`kind` is what to count it under."""
         super().__init__(message)
         self.kind = kind
 
@@ -48,10 +63,12 @@ class ProviderError(AssistantError):
         return cls(said, _kind(error, status))
 
 
-def _kind(error: Exception, status: object) -> str:
+def _kind(error: Exception, status: object) -> Failure:
     if isinstance(status, int):
-        kinds = {401: "key", 403: "key", 408: "timeout", 429: "rate_limit"}
-        return kinds.get(status, "server_error" if status >= 500 else "request")
+        kinds = {401: Failure.KEY, 403: Failure.KEY, 408: Failure.TIMEOUT, 429: Failure.RATE_LIMIT}
+        return kinds.get(status, Failure.SERVER_ERROR if status >= 500 else Failure.REQUEST)
     # Each provider has classes of its own, but they name them alike.
     name = type(error).__name__.lower()
-    return "timeout" if "timeout" in name else "connection" if "connect" in name or "protocol" in name else "other"
+    if "timeout" in name:
+        return Failure.TIMEOUT
+    return Failure.CONNECTION if "connect" in name or "protocol" in name else Failure.OTHER

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from assistant.answer import Turn
 from assistant.chain import AnswerChain, Question
 from assistant.cli import app
-from assistant.errors import ProviderError, QuestionError
+from assistant.errors import Failure, ProviderError, QuestionError
 from assistant.telemetry.metrics import metrics, shared_metrics
 from assistant.telemetry.watching import Surface, asked_on, surface_of
 
@@ -143,7 +143,7 @@ def test_how_answers_end_that_are_none(chatting: AnswerChain, openai_server: Ope
 
     class Broken:
         def search(self, *_: object) -> None:
-            raise ProviderError("the embedding provider failed: RateLimitError (status 429)", "rate_limit")
+            raise ProviderError("the embedding provider failed: RateLimitError (status 429)", Failure.RATE_LIMIT)
 
     chatting._retriever = Broken()  # type: ignore[assignment]
     with pytest.raises(ProviderError):

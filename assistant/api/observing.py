@@ -42,11 +42,11 @@ class Observed:
         """`inside` serves; `app` is the application in it, whose routes name what was asked for.
 
         Raises:
-            SettingsError: the traces are set up in a way that we have not.
+            SettingsError: traces are to be sent by another protocol than the one we have.
         """
         self.inside = inside
         self.app = app
-        self._running: list[Scope] = []
+        self._running: dict[int, Scope] = {}
         tracer()
         metrics()
         # Starlette's own routes do not name themselves as FastAPI's do.
@@ -58,7 +58,7 @@ class Observed:
 
     def at_work(self) -> bool:
         """Whether more is being served than the connections that open pages keep all the time."""
-        return any(not _HEARTBEAT.search(self._route(scope)) for scope in self._running)
+        return any(not _HEARTBEAT.search(self._route(scope)) for scope in self._running.values())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, as ASGI has it."""
@@ -70,12 +70,12 @@ class Observed:
         token = context.request.set(request)
         counted = metrics()
         counted.requests_running.inc()
-        self._running.append(scope)
+        self._running[id(scope)] = scope
         try:
             with request_span(method, scope["headers"]) as span:
                 await self._serve(scope, receive, send, method, span)
         finally:
-            self._running.remove(scope)
+            del self._running[id(scope)]
             counted.requests_running.dec()
             context.request.reset(token)
 

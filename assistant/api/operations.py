@@ -9,6 +9,7 @@ from assistant.chain import AnswerChain
 from assistant.telemetry.metrics import metrics
 
 _CHROMA_SECONDS = 2.0
+_FORMATS = ("text/plain", "application/openmetrics-text")
 
 
 class Health(Frozen):
@@ -62,7 +63,7 @@ def operations(chain: AnswerChain) -> APIRouter:
         return Readiness(ready=ready, checks=checks)
 
     # Not `async`: with many processes it reads a file of each.
-    @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+    @router.get("/metrics", response_class=Response, responses={200: {"content": {kind: {} for kind in _FORMATS}}})
     def prometheus(request: Request) -> Response:
         """The metrics, in Prometheus's text format or OpenMetrics, of all worker processes together."""
         counted = metrics()

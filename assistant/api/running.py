@@ -8,6 +8,7 @@ import socket
 from types import FrameType
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from assistant.api.observing import Observed
 from assistant.settings import Settings
@@ -16,7 +17,7 @@ from assistant.telemetry.logs import configure_logs
 _LOG = logging.getLogger(__name__)
 
 
-def server_config(app: Observed, settings: Settings, host: str, port: int) -> uvicorn.Config:
+def server_config(app: ASGIApp, settings: Settings, host: str, port: int) -> uvicorn.Config:
     """How uvicorn is to serve us: its messages in our log, our line for each request instead of its own."""
     return uvicorn.Config(
         app,
@@ -29,17 +30,9 @@ def server_config(app: Observed, settings: Settings, host: str, port: int) -> uv
 
 
 def run_server(app: Observed, settings: Settings, host: str, port: int) -> None:
-    """Serve until SIGTERM or Ctrl-C; returns when what was being answered has been.
-
-    If the time that is set is too short for that, the process ends here, with status 1.
-    """
+    """Serve until SIGTERM or Ctrl-C; see `Server.run`."""
     configure_logs(settings)
-    server = Server(server_config(app, settings, host, port), app)
-    server.run()
-    if server.gave_up:
-        _LOG.error("answers were cut off; ASSISTANT_SHUTDOWN_SECONDS gives them longer")
-        # A thread that waits for a model cannot be stopped, and Python would wait for it as long as it takes.
-        os._exit(1)
+    Server(server_config(app, settings, host, port), app).run()
 
 
 class Server(uvicorn.Server):
@@ -49,11 +42,22 @@ class Server(uvicorn.Server):
     """
 
     def __init__(self, config: uvicorn.Config, app: Observed) -> None:
+        """`app` is what `config` serves, or what is wrapped in it."""
         super().__init__(config)
         self._app = app
         self._told: set[int] = set()
-        #: Whether the time to finish was too short.
-        self.gave_up = False
+        self._gave_up = False
+
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until a signal; returns when what was being answered has been.
+
+        If the time that is set is too short for that, the process ends here, with status 1.
+        """
+        super().run(sockets)
+        if self._gave_up:
+            _LOG.error("answers were cut off; ASSISTANT_SHUTDOWN_SECONDS gives them longer")
+            # A thread that waits for a model cannot be stopped, and Python would wait for it as long as it takes.
+            os._exit(1)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """On a signal. In a group of processes Ctrl-C reaches each, and the parent's SIGTERM too: one word, not two."""
@@ -71,7 +75,8 @@ class Server(uvicorn.Server):
             await super().shutdown(sockets)
         finally:
             letting_go.cancel()
-        self.gave_up = clock() - began > (self.config.timeout_graceful_shutdown or 0)
+        limit = self.config.timeout_graceful_shutdown
+        self._gave_up = limit is not None and clock() - began > limit
 
     async def _let_go_of_pages(self) -> None:
         # Not before: Gradio takes a page whose connection is closed to be gone, and drops what it was being answered.

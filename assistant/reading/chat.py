@@ -18,7 +18,7 @@ from langchain_core.prompts import ChatPromptTemplate
 from pydantic import ValidationError
 
 from assistant.answer import Turn, Usage
-from assistant.errors import ProviderError
+from assistant.errors import Failure, ProviderError
 from assistant.passages import Passage
 from assistant.reading.prompts import HIDDEN, fence, load_prompt
 from assistant.reading.written import Written, sentences
@@ -106,7 +106,7 @@ class ChatReader:
         # "$1." may be what is left of "$1.5 billion".
         written = sentences(said.text, finished=True)[: -1 if said.cut else None]
         if not written:
-            raise ProviderError(f"the model's answer was {'cut short' if said.cut else 'empty'}", "no_answer")
+            raise ProviderError(f"the model's answer was {'cut short' if said.cut else 'empty'}", Failure.NO_ANSWER)
         yield written
 
     def standalone(self, question: str, history: Sequence[Turn], allowance: Allowance) -> str:
@@ -127,7 +127,9 @@ class ChatReader:
             value = prompt.invoke(given)
             if estimate_tokens(value.to_messages()) <= self._prompt_tokens:
                 return place, value
-        raise ProviderError(f"the question does not fit into a prompt of {self._prompt_tokens:,} tokens", "request")
+        raise ProviderError(
+            f"the question does not fit into a prompt of {self._prompt_tokens:,} tokens", Failure.REQUEST
+        )
 
     def _stream(self, prompt: PromptValue, allowance: Allowance) -> Iterator["_Said"]:
         """The model's text so far, growing."""
@@ -146,10 +148,12 @@ class ChatReader:
                 cut = cut or piece.response_metadata.get("finish_reason") == "length"
                 said = _Said(_readable(text), cut)
                 if len(said.text) > _LONGEST:
-                    raise ProviderError(f"the model did not stop after {_LONGEST:,} characters", "no_answer")
+                    raise ProviderError(f"the model did not stop after {_LONGEST:,} characters", Failure.NO_ANSWER)
                 yield said
         except Empty:
-            raise ProviderError(f"the model did not finish within {allowance.seconds:g} seconds", "timeout") from None
+            raise ProviderError(
+                f"the model did not finish within {allowance.seconds:g} seconds", Failure.TIMEOUT
+            ) from None
         finally:
             asking.cancel()
 

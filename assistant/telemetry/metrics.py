@@ -13,6 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from assistant.errors import Failure
+
 if TYPE_CHECKING:
     from prometheus_client.registry import Collector
 
@@ -90,6 +92,13 @@ class Metrics:
             **into,
         )
         self.feedback = Counter("assistant_feedback_total", "What readers said of answers", ["helpful"], **into)
+        # From zero on: of a series that begins at one, Prometheus never sees the first.
+        for failure in Failure:
+            self.provider_errors.labels(failure)
+        for reason in ("provider", "unsupported"):
+            self.fallbacks.labels(reason)
+        for helpful in ("yes", "no"):
+            self.feedback.labels(helpful)
         newest: dict[str, Any] = {"multiprocess_mode": "livemostrecent", **into}
         self._build = Gauge("assistant_build_info", "Always 1; what runs here", ["version", "reader"], **newest)
         self._articles = Gauge("assistant_index_articles", "Articles in the index", **newest)
@@ -99,7 +108,7 @@ class Metrics:
         )
 
     def describe(self, version: str, reader: str, snapshot: "Snapshot | None") -> None:
-        """What runs and what it serves, as of now; without a snapshot nothing is said of the index."""
+        """What runs and what it serves, as of now; without a snapshot the index stays as it was last, at first 0."""
         self._build.labels(version, reader).set(1)
         if snapshot is not None:
             self._articles.set(len(snapshot.articles))

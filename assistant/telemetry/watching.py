@@ -57,8 +57,8 @@ class Watch:
         counted, start, begun = metrics(), time.perf_counter(), False
         last: Answer | None = None
         outcome, error = "stopped", None
-        counted.answers_running.inc()
         self._spans = Spans({"assistant.surface": self._surface, "assistant.answer.id": self.id})
+        counted.answers_running.inc()
         try:
             with closing(steps):
                 while (answer := self._next(steps)) is not None:
