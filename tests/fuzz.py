@@ -36,6 +36,7 @@ def fuzz(chain: AnswerChain, examples: int, away: Path, seed: int = 6) -> int:
     Raises:
         FuzzFailure: some reply was not as it must be.
     """
+    chain.warm()  # else /readyz says, rightly, that it is not
     key = KeyStore(chain.settings.data_dir / KEYS_FILE).create("fuzz", [Scope.ADMIN])
     with served(create_app(chain)) as url:
         done = subprocess.run(

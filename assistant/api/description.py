@@ -7,6 +7,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
 from assistant.api.guard import Rule, rules
+from assistant.api.openai.errors import OpenAIProblem
 from assistant.api.problems import Problem
 from assistant.api.stream import Searching, Sentence, Sources
 from assistant.settings import Settings
@@ -22,22 +23,6 @@ _GUARD = {
     500: "Something went wrong on the server",
     502: "The provider of the model did not answer",
     503: "Busy, too slow or without articles; `Retry-After` says when to come back",
-}
-_OPENAI_ERROR = {
-    "type": "object",
-    "required": ["error"],
-    "properties": {
-        "error": {
-            "type": "object",
-            "required": ["message", "type"],
-            "properties": {
-                "message": {"type": "string"},
-                "type": {"type": "string"},
-                "param": {"type": ["string", "null"]},
-                "code": {"type": ["string", "null"]},
-            },
-        }
-    },
 }
 
 
@@ -69,9 +54,8 @@ def _described(schema: dict[str, Any], guarded: tuple[Rule, ...]) -> dict[str, A
             _form_errors(operation, below_v1=path.startswith("/v1/"))
     for unused in ("HTTPValidationError", "ValidationError"):
         models.pop(unused, None)
-    for model in (Problem, Searching, Sources, Sentence):
+    for model in (Problem, OpenAIProblem, Searching, Sources, Sentence):
         _add_model(models, model)
-    models["OpenAIError"] = _OPENAI_ERROR
     return schema
 
 
@@ -88,7 +72,7 @@ def _add_guard(operation: dict[str, Any], rule: Rule, body: bool) -> None:
 
 
 def _form_errors(operation: dict[str, Any], *, below_v1: bool) -> None:
-    kind, model = ("application/json", "OpenAIError") if below_v1 else ("application/problem+json", "Problem")
+    kind, model = ("application/json", "OpenAIProblem") if below_v1 else ("application/problem+json", "Problem")
     for status, response in operation["responses"].items():
         own = "HTTPValidationError" not in str(response)
         if status >= "400" and not (own and response.get("content")):

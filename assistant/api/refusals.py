@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from starlette.responses import JSONResponse
 from starlette.types import Message, Scope, Send
 
+from assistant.api.openai.errors import INVALID, openai_error
 from assistant.api.problems import problem
 
 #: OpenAI's names for what is wrong, which its clients turn into their exceptions.
@@ -25,13 +26,8 @@ class Refusal(Exception):
     def response(self, path: str) -> JSONResponse:
         """Below /v1 as OpenAI's clients read errors, else a problem document."""
         if path.startswith("/v1/"):
-            error = {
-                "message": self.detail,
-                "type": _TYPES.get(self.status, "invalid_request_error"),
-                "param": None,
-                "code": _CODES.get(self.status),
-            }
-            response = JSONResponse({"error": error}, self.status)
+            kind = _TYPES.get(self.status, INVALID)
+            response = openai_error(self.status, self.detail, type=kind, code=_CODES.get(self.status))
         else:
             response = problem(self.status, self.title, self.detail)
         response.headers.update(self.headers)

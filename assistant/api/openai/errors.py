@@ -15,7 +15,8 @@ from assistant.api.problems import problem_of
 from assistant.errors import AssistantError, QuestionError
 
 _LOG = logging.getLogger(__name__)
-_INVALID = "invalid_request_error"
+#: The type of an error that the request is to blame for.
+INVALID = "invalid_request_error"
 
 _Handler = Callable[[Request, Any], Response | Awaitable[Response]]
 
@@ -36,7 +37,7 @@ class OpenAIProblem(BaseModel):
 
 
 def openai_error(
-    status: int, message: str, *, type: str = _INVALID, param: str | None = None, code: str | None = None
+    status: int, message: str, *, type: str = INVALID, param: str | None = None, code: str | None = None
 ) -> JSONResponse:
     """The response for one error."""
     body = OpenAIProblem(error=OpenAIError(message=message, type=type, param=param, code=code))
