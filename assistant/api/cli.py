@@ -22,23 +22,41 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on", min=1, max=65535)] = 7860,
     corpus: CorpusOption = None,
+    workers: Annotated[int, typer.Option(help="Processes; several read from one Chroma server", min=1)] = 1,
+    sync: Annotated[bool, typer.Option(help="Index what is new first; not where another process does")] = True,
 ) -> None:
     """Index what is new and serve the chat and the answer endpoint."""
     _refuse_taken_port(host, port)
+    from assistant.api import serving
+
+    settings = Settings.load(corpus_dir=corpus)
+    if settings.adding == "on" and host not in ("127.0.0.1", "::1", "localhost"):
+        ERR.print("[yellow]Whoever reaches this server may add articles.[/] Set ASSISTANT_ADDING to login or off.")
+    if workers > 1:
+        serving.serve_workers(settings, host, port, workers, sync)
+        return
+    lock = serving.alone(settings)
+    _serve(settings, host, port, sync)
+    if lock:
+        lock.release()
+
+
+def _serve(settings: Settings, host: str, port: int, sync: bool) -> None:
+    """Serve from this process."""
     import uvicorn
 
     from assistant.api.app import create_app
     from assistant.chain import build_chain
 
-    settings = Settings.load(corpus_dir=corpus)
-    if settings.adding == "on" and host not in ("127.0.0.1", "::1", "localhost"):
-        ERR.print("[yellow]Whoever reaches this server may add articles.[/] Set ASSISTANT_ADDING to login or off.")
     chain = build_chain(settings)
-    with progress_bar() as progress:
-        report = chain.sync(progress)
-    report_problems(report.problems)
+    unchanged = 0
+    if sync:
+        with progress_bar() as progress:
+            report = chain.sync(progress)
+        report_problems(report.problems)
+        unchanged = len(report.unchanged)
     count = len(chain.index.snapshot.articles)
-    ERR.print(f"{count} articles ready ({len(report.unchanged)} unchanged). Reader: {chain.reader}.", highlight=False)
+    ERR.print(f"{count} articles ready ({unchanged} unchanged). Reader: {chain.reader}.", highlight=False)
     server = create_app(chain)
     chain.warm()
     shown = f"[{host}]" if ":" in host else host
