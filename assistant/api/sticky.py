@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import anyio
 import httpcore
@@ -67,7 +68,7 @@ class Sticky:
             if number == self.number:
                 await self._app(scope, receive, send)
                 return
-            if await _hand_on(_socket(self._folder, number), scope, receive, send):
+            if await _HandOn(_socket(self._folder, number), scope, receive, send).run():
                 return
         await self._app(scope, receive, send)
 
@@ -150,71 +151,88 @@ class _Door(uvicorn.Server):
         yield
 
 
-async def _hand_on(path: Path, scope: Scope, receive: Receive, send: Send) -> bool:
-    """Let the worker behind the socket answer. False, and nothing has happened, if nobody listens there."""
-    read = anyio.Event()  # the request, to its end
-    reached, started = True, False
+class _HandOn:
+    """One request on its way to another worker, and the answer on its way back."""
 
-    async def body() -> AsyncIterator[bytes]:
-        more = True
-        while more:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise httpcore.WriteError("the client is gone")
-            yield message.get("body", b"")
-            more = message.get("more_body", False)
-        read.set()
+    def __init__(self, path: Path, scope: Scope, receive: Receive, send: Send) -> None:
+        self._path, self._scope, self._receive, self._send = path, scope, receive, send
+        self._connected = anyio.Event()
+        self._read = anyio.Event()  # the request, to its end
+        self._started = False
 
-    async def relay(scope_of_both: anyio.CancelScope) -> None:
-        nonlocal reached, started
+    async def run(self) -> bool:
+        """Let the worker behind the socket answer. False, and nothing has happened, if nobody listens there."""
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._relay, group.cancel_scope)
+            group.start_soon(self._watch, group.cancel_scope)
+        return self._connected.is_set()
+
+    async def _relay(self, both: anyio.CancelScope) -> None:
         try:
             # No connection is kept: one to a worker that has ended meanwhile would fail halfway.
-            async with httpcore.AsyncConnectionPool(uds=str(path), max_keepalive_connections=0) as pool:
-                response = await pool.handle_async_request(_request(scope, body(), read))
+            async with httpcore.AsyncConnectionPool(uds=str(self._path), max_keepalive_connections=0) as pool:
+                response = await pool.handle_async_request(self._request())
                 try:
-                    headers = [pair for pair in response.headers if pair[0].lower() not in _ONE_HOP]
-                    started = True
-                    await send({"type": "http.response.start", "status": response.status, "headers": headers})
-                    async for chunk in response.aiter_stream():
-                        await send({"type": "http.response.body", "body": chunk, "more_body": True})
-                    await send({"type": "http.response.body", "body": b""})
+                    await self._answer(response)
                 finally:
                     with anyio.CancelScope(shield=True):
                         await response.aclose()
         except httpcore.ConnectError:
-            reached = False
+            pass  # nothing has been taken from the request yet
         except (httpcore.NetworkError, httpcore.ProtocolError):
             # Halfway through an answer there is nothing to be said any more: the server closes the connection.
-            if not started:
+            if not self._started:
                 gone = problem(503, "The worker has ended", "The worker that held this page has ended. Try again.")
-                await gone(scope, receive, send)
-        scope_of_both.cancel()
+                await gone(self._scope, self._receive, self._send)
+        both.cancel()
 
-    async def watch(scope_of_both: anyio.CancelScope) -> None:
-        await read.wait()
-        while (await receive())["type"] != "http.disconnect":
+    async def _answer(self, response: httpcore.Response) -> None:
+        headers = [pair for pair in response.headers if pair[0].lower() not in _ONE_HOP]
+        self._started = True
+        await self._send({"type": "http.response.start", "status": response.status, "headers": headers})
+        async for chunk in response.aiter_stream():
+            await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await self._send({"type": "http.response.body", "body": b""})
+
+    async def _watch(self, both: anyio.CancelScope) -> None:
+        """End it when the client goes, which the other worker sees as its client having gone."""
+        await self._connected.wait()
+        await self._read.wait()
+        while (await self._receive())["type"] != "http.disconnect":
             pass
-        scope_of_both.cancel()  # which the other worker sees as its client having gone
+        both.cancel()
 
-    async with anyio.create_task_group() as group:
-        group.start_soon(relay, group.cancel_scope)
-        group.start_soon(watch, group.cancel_scope)
-    return reached
+    def _request(self) -> httpcore.Request:
+        scope = self._scope
+        target = scope["raw_path"] + (b"?" + scope["query_string"] if scope["query_string"] else b"")
+        names = {name for name, _ in scope["headers"]}
+        headers = [(name, value) for name, value in scope["headers"] if name not in _ONE_HOP and name != _CLIENT]
+        headers.append((_CLIENT, json.dumps({"client": scope.get("client"), "scheme": scope.get("scheme")}).encode()))
+        content: AsyncIterator[bytes] | None = self._body()
+        if b"transfer-encoding" in names:
+            headers.append((b"transfer-encoding", b"chunked"))
+        elif b"content-length" not in names:
+            content = None
+            self._read.set()
+        url = httpcore.URL(scheme=b"http", host=b"worker", port=80, target=target)
+        return httpcore.Request(
+            scope["method"], url, headers=headers, content=content, extensions={"trace": self._trace}
+        )
 
+    async def _body(self) -> AsyncIterator[bytes]:
+        more = True
+        while more:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                self._read.set()  # `_watch` is told the same and ends it all
+                await anyio.sleep_forever()
+            yield message.get("body", b"")
+            more = message.get("more_body", False)
+        self._read.set()
 
-def _request(scope: Scope, body: AsyncIterator[bytes], read: anyio.Event) -> httpcore.Request:
-    target = scope["raw_path"] + (b"?" + scope["query_string"] if scope["query_string"] else b"")
-    names = {name for name, _ in scope["headers"]}
-    headers = [(name, value) for name, value in scope["headers"] if name not in _ONE_HOP and name != _CLIENT]
-    headers.append((_CLIENT, json.dumps({"client": scope.get("client"), "scheme": scope.get("scheme")}).encode()))
-    content: AsyncIterator[bytes] | None = body
-    if b"transfer-encoding" in names:
-        headers.append((b"transfer-encoding", b"chunked"))
-    elif b"content-length" not in names:
-        content = None
-        read.set()
-    url = httpcore.URL(scheme=b"http", host=b"worker", port=80, target=target)
-    return httpcore.Request(scope["method"], url, headers=headers, content=content)
+    async def _trace(self, event: str, _: Any) -> None:
+        if event == "connection.connect_unix_socket.complete":
+            self._connected.set()
 
 
 def _named(scope: Scope) -> int | None:
