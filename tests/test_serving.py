@@ -193,7 +193,7 @@ def test_a_worker_and_chroma_that_die_are_started_again(workers: Running) -> Non
     assert ask(workers.url, 0).outcome is ask(workers.url, 1).outcome is Outcome.ANSWERED, "the other one stands in"
     wait_until(lambda: workers.log.count("is ready") > ready)
     assert len(set(children(workers.process.pid)) - {chroma} - before) == 1
-    assert "had ended and was started again" in workers.log
+    assert "had ended and is started again" in workers.log
     os.kill(chroma, signal.SIGKILL)
     wait_until(lambda: "The Chroma server had ended and was started again" in workers.log)
     assert chroma_of(workers.folder)[0] == url

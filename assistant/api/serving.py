@@ -1,5 +1,6 @@
 """Serving: which processes there are, what each may open, and how they start and end together."""
 
+import atexit
 import logging
 import multiprocessing
 import os
@@ -11,13 +12,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
-from uvicorn import Config
+from uvicorn import Config, Server
 from uvicorn.config import STARTUP_FAILURE
-from uvicorn.supervisors import Multiprocess
+from uvicorn.supervisors.multiprocess import Multiprocess, Process
 
 from assistant.chroma_server import ChromaServer
 from assistant.errors import AssistantError, IndexLockedError
@@ -25,7 +27,6 @@ from assistant.settings import Settings
 from assistant.terminal import ERR, plain, progress_bar, report_problems
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI
     from starlette.types import ASGIApp
 
 _LOG = logging.getLogger(__name__)
@@ -61,7 +62,7 @@ def alone(settings: Settings) -> FileLock | None:
     return lock
 
 
-def application() -> "FastAPI":
+def application() -> "ASGIApp":
     """The application from settings, for `uvicorn app:app` and other ASGI servers; ends the process if that fails.
 
     On a Chroma server the index is used as it stands when another process is just writing it.
@@ -79,9 +80,9 @@ def application() -> "FastAPI":
             if not settings.chroma_url:
                 raise
         chain.warm()
-        app = create_app(chain)
-        app.state.lock = lock  # until the process ends
-        return app
+        if lock:
+            atexit.register(lock.release)  # and held on to until then
+        return create_app(chain)
     except AssistantError as error:
         ERR.print(f"[bold red]Error:[/] {plain(str(error))}", highlight=False, soft_wrap=True)
         # With this status uvicorn and gunicorn stop, instead of starting a worker again that will fail again.
@@ -106,8 +107,7 @@ def serve_workers(settings: Settings, host: str, port: int, workers: int, sync: 
         if sync:
             sync_once(settings)
         config = Config(
-            _Worker(settings, Path(folder), workers),
-            factory=True,
+            _not_yet,
             host=host,
             port=port,
             workers=workers,
@@ -115,7 +115,8 @@ def serve_workers(settings: Settings, host: str, port: int, workers: int, sync: 
             timeout_graceful_shutdown=GRACEFUL,
             timeout_worker_healthcheck=_UNRESPONSIVE,
         )
-        supervisor = _Supervisor(config, [_listen(host, port)], chroma)
+        worker = _Worker(settings, Path(folder), workers)
+        supervisor = _Supervisor(config, [_listen(host, port)], worker, chroma)
         shown = f"[{host}]" if ":" in host else host
         ERR.print(
             f"Starting {workers} workers, {threads} threads each, on {settings.chroma_url}.\n"
@@ -150,16 +151,25 @@ def sync_once(settings: Settings) -> None:
         index.close()
 
 
+async def _not_yet(scope: object, receive: object, send: object) -> None:
+    """Stands for the application in what the supervisor hands to a worker, which makes its own."""
+    raise NotImplementedError
+
+
 @dataclass(frozen=True)
 class _Worker:
-    """Makes a worker's application, in the worker's process."""
+    """What a worker is made from, in its own process."""
 
     settings: Settings
     folder: Path
     workers: int
 
-    def __call__(self) -> "ASGIApp":
-        threading.Thread(target=_end_with_parent, daemon=True).start()
+    def server(self, config: Config) -> Server:
+        """Load everything and put it into a server.
+
+        Raises:
+            SystemExit: that fails. With this status the supervisor stops, instead of starting what fails again.
+        """
         try:
             from assistant.api.app import create_app
             from assistant.api.sticky import Sticky
@@ -173,34 +183,90 @@ class _Worker:
             sys.exit(STARTUP_FAILURE)
         except Exception:  # noqa: BLE001  whatever it is
             _LOG.exception("a worker cannot start")
-            sys.exit(STARTUP_FAILURE)  # what fails now fails again: no endless starting
+            sys.exit(STARTUP_FAILURE)
         ERR.print(f"Worker {app.number + 1} is ready. Reader: {chain.reader}.", highlight=False)
-        return app
+        config.app = app
+        return Server(config)
+
+
+class _WorkerProcess(Process):
+    """uvicorn's worker process, with a server of our making."""
+
+    def __init__(self, config: Config, sockets: list[socket.socket], worker: _Worker) -> None:
+        self._worker = worker
+        super().__init__(config, sockets)
+
+    def target(self, sockets: list[socket.socket] | None = None) -> None:
+        """What the process does."""
+        for beside in (_end_with_parent, self.always_pong):
+            threading.Thread(target=beside, daemon=True).start()
+        self._server = self._worker.server(self.config)
+        self._server.run(sockets)
+
+    def is_alive(self, timeout: float = 5) -> bool:
+        """Whether it lives and reacts. uvicorn's own would wait the whole time for one that ends meanwhile."""
+        if not self.process.is_alive():
+            return False
+        try:
+            self.parent_conn.send(b"ping")
+            wait([self.parent_conn, self.process.sentinel], timeout)
+            return self.parent_conn.poll() and self.parent_conn.recv() is not None
+        except (OSError, EOFError):
+            return False
+
+    def pong(self) -> None:
+        """Tell the supervisor that we are alive, also while we load, and whether we serve."""
+        self.child_conn.recv()
+        self.child_conn.send(self._server is not None and self._server.started)
 
 
 class _Supervisor(Multiprocess):
-    """uvicorn's: replaces workers that die, passes signals on. It looks after Chroma as well."""
+    """uvicorn's: replaces workers that die, ends all on a signal. It looks after Chroma as well."""
 
-    def __init__(self, config: Config, sockets: list[socket.socket], chroma: ChromaServer | None) -> None:
+    def __init__(
+        self, config: Config, sockets: list[socket.socket], worker: _Worker, chroma: ChromaServer | None
+    ) -> None:
         super().__init__(config, sockets)
+        self._worker = worker
         self._chroma = chroma
+        #: Whether a worker could not start.
+        self.failed = False
 
-    @property
-    def failed(self) -> bool:
-        """Whether a worker could not start."""
-        return any(process.exitcode == STARTUP_FAILURE for process in self.processes)
+    def init_processes(self) -> None:
+        """Start the workers."""
+        self.processes = [self._start() for _ in range(self.processes_num)]
 
     def keep_subprocess_alive(self) -> None:
-        """Start again what has ended."""
-        if self._chroma and not self.should_exit.is_set() and self._chroma.keep_alive():
+        """Start again what has ended, or does not react."""
+        if self.should_exit.is_set():
+            return
+        if self._chroma and self._chroma.keep_alive():
             ERR.print(
                 "[yellow]The Chroma server had ended and was started again;[/] the end of chroma.log may say why."
             )
-        before = [process.pid for process in self.processes]
-        super().keep_subprocess_alive()
-        for old, process in zip(before, self.processes, strict=True):
-            if process.pid != old:
-                ERR.print(f"[yellow]Worker process {old} had ended and was started again.[/]", highlight=False)
+        for place, process in enumerate(self.processes):
+            if process.is_alive(timeout=self.config.timeout_worker_healthcheck):
+                continue
+            process.kill()
+            process.join()
+            if process.exitcode == STARTUP_FAILURE:
+                self.failed = True
+                self.should_exit.set()
+                return
+            if self.signal_queue:  # Ctrl-C in a terminal reaches every process, and the workers end by themselves
+                return
+            ERR.print(f"[yellow]Worker process {process.pid} had ended and is started again.[/]", highlight=False)
+            self.processes[place] = self._start()
+
+    def handle_signals(self) -> None:
+        """Only what ends the server: the number of workers is fixed, and settings are read once."""
+        self.signal_queue = [told for told in self.signal_queue if told in (signal.SIGINT, signal.SIGTERM)]
+        super().handle_signals()
+
+    def _start(self) -> Process:
+        process = _WorkerProcess(self.config, self.sockets, self._worker)
+        process.start()
+        return process
 
 
 @contextmanager
