@@ -33,6 +33,7 @@ from assistant.evaluation.testset import load
 
 TICKS = os.sysconf("SC_CLK_TCK")
 CORES = sorted(os.sched_getaffinity(0))
+LONGEST = 120.0  # seconds after which an answer counts as an error
 
 
 class Way(NamedTuple):
@@ -60,7 +61,7 @@ WAYS = (
 class Slice:
     """What one way of serving did in one slice of time."""
 
-    seconds: float
+    seconds: float = 0.0
     waited: list[float] = field(default_factory=list)  # seconds from a question to its answer
     errors: list[str] = field(default_factory=list)
     server_cpu: float = 0.0  # processor seconds
@@ -86,7 +87,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", type=int, help="numbers of the ways of serving, from 0")
     parser.add_argument("--out", type=Path, default=Path("load.json"))
     given = parser.parse_args()
-    console = Console()
+    console = Console(width=max(Console().width, 150))
     ways = [WAYS[number] for number in given.only] if given.only else list(WAYS)
     questions = [case.asked[-1] for case in load(ROOT / "tests" / "story.yaml")]
     found: dict[str, list[Slice]] = {way.name: [] for way in ways}
@@ -106,7 +107,7 @@ def main() -> None:
             measured = clients.submit(ask_for, port, questions, given.clients, seconds, first).result()
             measured.server_cpu = cpu_seconds(pids) - before
             found[way.name].append(measured)
-    report(console, found, given.clients)
+    report(console, found, given.clients, given.seconds)
     given.out.write_text(
         json.dumps(
             {
@@ -191,7 +192,7 @@ def wait_for_workers(workers: int, pid: int, log: Path) -> None:
         RuntimeError: they do not within two minutes.
     """
     deadline = time.monotonic() + 120
-    while log.read_text(errors="replace").count("answers now") < workers:
+    while log.read_text(errors="replace").count("is ready") < workers:
         if time.monotonic() > deadline:
             raise RuntimeError(f"of {workers} workers of process {pid} not all serve:\n{log.read_text()}")
         time.sleep(0.1)
@@ -220,9 +221,10 @@ def cpu_seconds(pids: Sequence[int]) -> float:
 
 
 def ask_for(port: int, questions: Sequence[str], clients: int, seconds: float, first: int) -> Slice:
-    """Let clients ask one question after the other, each waiting for its answer, for some seconds.
+    """Let clients ask one question after the other, each waiting for its answer, until some seconds are over.
 
-    Answers that come after the time is up are waited for, but count only as errors if they fail.
+    What has been asked by then is waited for, and the time that takes counts too: so every answer counts, and every
+    second in which one was made. Each question comes over a connection of its own, as from a bot.
     """
     own = time.process_time()
     measured = asyncio.run(_ask_all(port, questions, clients, seconds, first))
@@ -231,75 +233,92 @@ def ask_for(port: int, questions: Sequence[str], clients: int, seconds: float, f
 
 
 async def _ask_all(port: int, questions: Sequence[str], clients: int, seconds: float, first: int) -> Slice:
-    measured = Slice(seconds)
+    measured = Slice()
     numbers = count(first)
-    end = time.perf_counter() + seconds
+    start = time.perf_counter()
+    end = start + seconds
 
     async def client() -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        try:
-            while (start := time.perf_counter()) < end:
-                body = json.dumps({"question": questions[next(numbers) % len(questions)]}).encode()
-                writer.write(
-                    b"POST /api/answer HTTP/1.1\r\nHost: load\r\nContent-Type: application/json\r\n"
-                    b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
-                )
-                problem = await asyncio.wait_for(_problem(reader), 120)
-                if problem:
-                    measured.errors.append(problem)
-                elif (now := time.perf_counter()) <= end:
-                    measured.waited.append(now - start)
-        except (OSError, EOFError, TimeoutError) as error:
-            measured.errors.append(repr(error))
-        finally:
-            writer.close()
+        while (asked := time.perf_counter()) < end:
+            try:
+                problem = await asyncio.wait_for(_ask(port, questions[next(numbers) % len(questions)]), LONGEST)
+            except (OSError, EOFError, TimeoutError) as error:
+                problem = repr(error)
+            if problem:
+                measured.errors.append(problem)
+            else:
+                measured.waited.append(time.perf_counter() - asked)
 
     await asyncio.gather(*(client() for _ in range(clients)))
+    measured.seconds = time.perf_counter() - start
     return measured
 
 
-async def _problem(reader: asyncio.StreamReader) -> str:
-    """What is wrong with the reply, if anything is; reads it to its end."""
-    head = (await reader.readuntil(b"\r\n\r\n")).lower()
-    length = int(head.split(b"content-length:")[1].split(b"\r\n")[0])
-    body = await reader.readexactly(length)
-    status = head.split(b" ", 2)[1]
-    return "" if status == b"200" and b'"outcome"' in body else f"{status.decode()}: {body[:200]!r}"
+async def _ask(port: int, question: str) -> str:
+    """Ask; gives what is wrong with the reply, if anything is."""
+    body = json.dumps({"question": question}).encode()
+    head = b"POST /api/answer HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nConnection: close\r\n"
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(head + b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+        reply = await reader.read()  # to the end of the connection
+    finally:
+        writer.close()
+    return "" if reply.startswith(b"HTTP/1.1 200 ") and b'"outcome"' in reply else f"{reply[:300]!r}"
 
 
 # -- reporting --------------------------------------------------------------------------------------------------------
 
 
-def report(console: Console, found: dict[str, list[Slice]], clients: int) -> None:
+def report(console: Console, found: dict[str, list[Slice]], clients: int, seconds: float) -> None:
     """Print a row for each way of serving."""
-    seconds = sum(one.seconds for one in next(iter(found.values())))
     base = next(iter(found.values()))
-    table = Table(title=f"{clients} clients for {seconds:.0f} s each, {len(base)} rounds, {len(CORES)} cores, offline")
-    for column in ("served by", "answers", "errors", "per second", "cores", "per core second", "p50", "p95", "longest"):
-        table.add_column(column, justify="left" if column == "served by" else "right")
-    table.add_column(f"÷ {next(iter(found))}: median (least to most)")
-    table.add_column("clients' share of a core", justify="right")
+    table = Table(title=f"{clients} clients, {seconds:.0f} s and {len(base)} rounds each, {len(CORES)} cores, offline")
+    table.add_column("served by")
+    for column in (
+        "answers",
+        "errors",
+        "per second",
+        "÷ first",
+        "cores used",
+        "per core second",
+        "p50",
+        "p95",
+        "longest",
+    ):
+        table.add_column(column, justify="right")
     for name, slices in found.items():
-        waited = sorted(seconds for one in slices for seconds in one.waited)
-        ratios = [one.rate / first.rate for one, first in zip(slices, base, strict=True) if first.rate]
+        waited = [seconds for one in slices for seconds in one.waited]
+        ratios = [one.rate / first.rate for one, first in zip(slices, base, strict=True) if first.waited]
         cuts = quantiles(waited, n=20) if len(waited) > 1 else [float("nan")] * 19
+        passed = sum(one.seconds for one in slices)
         table.add_row(
             name,
             f"{len(waited):,}",
             str(sum(len(one.errors) for one in slices)),
-            f"{len(waited) / seconds:.1f}",
-            f"{sum(one.server_cpu for one in slices) / seconds:.2f}",
-            f"{median(one.per_core for one in slices):.1f}",
-            f"{cuts[9]:.2f} s",
-            f"{cuts[18]:.2f} s",
-            f"{max(waited, default=float('nan')):.2f} s",
-            f"{median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})" if ratios else "",
-            f"{sum(one.clients_cpu for one in slices) / seconds:.0%}",
+            f"{len(waited) / passed:.1f}",
+            spread(ratios) if ratios else "",
+            f"{sum(one.server_cpu for one in slices) / passed:.2f}",
+            spread([one.per_core for one in slices]),
+            f"{cuts[9]:.1f} s",
+            f"{cuts[18]:.1f} s",
+            f"{max(waited, default=float('nan')):.1f} s",
         )
     console.print(table)
-    for name, slices in found.items():
-        for error in dict.fromkeys(error for one in slices for error in one.errors):
-            console.print(f"{name}: {error}", highlight=False)
+    slices = [one for own in found.values() for one in own]
+    share = sum(one.clients_cpu for one in slices) / sum(one.seconds for one in slices)
+    console.print(
+        "÷ first: answers per second over those of the first way in the same round, median (least to most); per core "
+        f"second likewise. The clients took {share:.1%} of a core."
+    )
+    for name, own in found.items():
+        for error in dict.fromkeys(error for one in own for error in one.errors):
+            console.print(f"{name}: {error}", highlight=False, markup=False)
+
+
+def spread(values: Sequence[float]) -> str:
+    """The median, the least and the most."""
+    return f"{median(values):.2f} ({min(values):.2f}–{max(values):.2f})"
 
 
 if __name__ == "__main__":
