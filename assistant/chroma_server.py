@@ -19,7 +19,7 @@ from assistant.lock import DirectoryLock
 
 #: In the data directory: where the server listens, its lock (held by the server's process), what it prints.
 _ADDRESS, _LOCK, _LOG = "chroma.json", "chroma.lock", "chroma.log"
-_START = 60.0  # seconds to begin answering
+_START, _STOP = 60.0, 10.0  # seconds to begin answering, and to end
 
 
 class ChromaServer:
@@ -62,6 +62,8 @@ class ChromaServer:
         if self._process is not None:
             (self._folder / _ADDRESS).unlink(missing_ok=True)
             self._process.terminate()
+            self._process.join(_STOP)
+            self._process.kill()
             self._process.join()
             self._process = None
 
@@ -87,14 +89,14 @@ class ChromaServer:
 def running(data_dir: Path) -> str | None:
     """The address of the server that has the store of `data_dir` open, if one has."""
     try:
-        address = json.loads((data_dir / _ADDRESS).read_text())
-    except (OSError, ValueError):
+        url = str(json.loads((data_dir / _ADDRESS).read_text())["url"])
+    except (OSError, ValueError, KeyError, TypeError):
         return None
     lock = FileLock(data_dir / _LOCK)
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        return str(address["url"])
+        return url
     lock.release()  # whoever wrote the address is gone, without a word
     return None
 
@@ -111,6 +113,7 @@ def answers(url: str, seconds: float = 2.0) -> bool:
 
 def _serve(folder: Path, port: int) -> None:
     """What the server's process does."""
+    os.setpgrp()  # Ctrl-C in a terminal is for the workers, who still need us for what they are answering
     threading.Thread(target=_end_with_parent, daemon=True).start()
     log = os.open(folder / _LOG, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     os.dup2(log, 1)

@@ -144,14 +144,14 @@ def topology(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Topology]:
     ports = {name: free_port() for name in SERVICES}
     found = Topology(f"http://127.0.0.1:{ports['proxy']}", {}, ports, folder)
     with ExitStack() as stack:
-        for name in ("chroma", "sync", *REPLICAS):
-            if name == "sync":
-                done = found.run("sync")
-                assert done.returncode == 0, done.stderr
-                continue
+        found.processes["chroma"] = stack.enter_context(process(*found.started_with("chroma"), folder))
+        wait_for(f"http://127.0.0.1:{ports['chroma']}/api/v2/heartbeat", found.processes["chroma"])
+        done = found.run("sync")
+        assert done.returncode == 0, done.stderr
+        for name in REPLICAS:
             found.processes[name] = stack.enter_context(process(*found.started_with(name), folder))
-            path = "api/v2/heartbeat" if name == "chroma" else "healthz"
-            wait_for(f"http://127.0.0.1:{ports[name]}/{path}", found.processes[name])
+        for name in REPLICAS:
+            wait_for(f"http://127.0.0.1:{ports[name]}/healthz", found.processes[name])
         environment = {
             **os.environ,
             "LISTEN": f"http://127.0.0.1:{ports['proxy']}",

@@ -49,14 +49,14 @@ def _serve(settings: Settings, host: str, port: int, sync: bool) -> None:
     from assistant.chain import build_chain
 
     chain = build_chain(settings)
-    unchanged = 0
+    known = ""
     if sync:
         with progress_bar() as progress:
             report = chain.sync(progress)
         report_problems(report.problems)
-        unchanged = len(report.unchanged)
+        known = f" ({len(report.unchanged)} unchanged)"
     count = len(chain.index.snapshot.articles)
-    ERR.print(f"{count} articles ready ({unchanged} unchanged). Reader: {chain.reader}.", highlight=False)
+    ERR.print(f"{count} articles ready{known}. Reader: {chain.reader}.", highlight=False)
     server = create_app(chain)
     chain.warm()
     shown = f"[{host}]" if ":" in host else host

@@ -119,11 +119,16 @@ def serve_workers(settings: Settings, host: str, port: int, workers: int, sync: 
         supervisor = _Supervisor(config, [_listen(host, port)], worker, chroma)
         shown = f"[{host}]" if ":" in host else host
         ERR.print(
-            f"Starting {workers} workers, {threads} threads each, on {settings.chroma_url}.\n"
+            f"Starting {workers} workers on {settings.chroma_url}; processor threads for each: {threads}.\n"
             f"[bold]Chat on http://{shown}:{port}[/]  ·  answer endpoint: /api/answer  ·  stop with Ctrl-C",
             highlight=False,
         )
-        supervisor.run()
+        try:
+            supervisor.run()
+        except AssistantError:  # Chroma cannot be started again, and without it no worker can answer
+            supervisor.terminate_all()
+            supervisor.join_all()
+            raise
         if supervisor.failed:
             raise AssistantError("A worker could not start, for the reason above, so all have been stopped.")
 
