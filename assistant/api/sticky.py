@@ -8,7 +8,6 @@ A worker that is gone is stood in for by the next one, always the same for the s
 
 import asyncio
 import json
-import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
@@ -24,8 +23,6 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from assistant.api.problems import problem
-
-_LOG = logging.getLogger(__name__)
 
 COOKIE = "assistant-worker"
 _CLIENT = b"x-assistant-client"  # between workers only: who asks, and by which scheme
