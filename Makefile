@@ -5,6 +5,7 @@ BENCH ?=
 SIZES ?= 1000 10000 100000
 OUT ?= bench-quality.json
 WITHOUT ?=
+LOAD ?=
 CHAT ?=
 EXAMPLES ?= 500
 BIN := .venv/bin
@@ -12,7 +13,7 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_PROJECT_ENVIRONMENT := .venv
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format fuzz bench bench-quality eval baselines clean screenshots chromium
+.PHONY: help install run test check format fuzz load bench bench-quality eval baselines clean screenshots chromium
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null \
@@ -48,6 +49,9 @@ fuzz: install ## Send generated requests to every endpoint, at most EXAMPLES=500
 
 bench: install ## Measure start, first answer, and each stage of an answer at SIZES="1000 10000 100000" passages
 	@$(BIN)/python tests/bench.py $(SIZES)
+
+load: install ## Answers under load: 50 clients, one process beside several [LOAD="--seconds 120 --rounds 6"]
+	@$(BIN)/python tests/load.py $(LOAD)
 
 bench-quality: install ## Measure on outside data: BENCH=folder [OUT=file.json] [WITHOUT="scorer titles …"]
 	@test -d "$(BENCH)" || { echo "Give the folder with the outside sets: make bench-quality BENCH=folder"; exit 1; }

@@ -123,13 +123,19 @@ class Settings(BaseSettings):
         _refuse_unknown(cls, os.environ)
         _refuse_unknown(cls, dotenv_values(".env"))
         try:
-            return cls(**{key: value for key, value in overrides.items() if value is not None})  # type: ignore[arg-type]
+            settings = cls(**{key: value for key, value in overrides.items() if value is not None})  # type: ignore[arg-type]
         except ValidationError as error:
             lines = []
             for item in error.errors():
                 name = str(item["loc"][0])
                 lines.append(f"{name if name.isupper() else PREFIX + name.upper()}: {item['msg']}")
             raise SettingsError("These settings cannot be used: " + "; ".join(lines)) from None
+        # While `assistant serve --workers` runs, the store is open there: everybody else goes through its server.
+        from assistant.chroma_server import running
+
+        if settings.chroma_url is None and (url := running(settings.data_dir)):
+            return settings.model_copy(update={"chroma_url": url})
+        return settings
 
     @property
     def reader_name(self) -> str:

@@ -249,7 +249,7 @@ class Stuck:
         self.asked = threading.Semaphore(0)
         self._error = error
 
-    def invoke(self, question: object) -> Answer:
+    def invoke(self, question: object, config: object = None) -> Answer:
         self.asked.release()
         assert self.go_on.wait(30)
         raise self._error
@@ -331,7 +331,7 @@ def test_there_are_no_sessions(url: str) -> None:
 
 
 def test_pages_of_other_hosts_are_refused(url: str, settings: SettingsFactory) -> None:
-    assert post(url, host="rebound.example").status_code == 421
+    assert post(url, host="rebound.example").status_code in (403, 421)  # by the guard, where there are no keys
     assert post(url, origin="http://rebound.example").status_code == 403
     assert post(url, origin="http://localhost:6274").status_code == 200
     named = Stuck(settings(mcp_hosts="wiki.example, other.example"), CorpusError(""))

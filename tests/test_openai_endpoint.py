@@ -378,10 +378,10 @@ class Breaking:
         self._error = error
         self._after = after
 
-    def invoke(self, question: object) -> Answer:
+    def invoke(self, question: object, config: object = None) -> Answer:
         raise self._error
 
-    def stream(self, question: object) -> Iterator[Answer]:
+    def stream(self, question: object, config: object = None) -> Iterator[Answer]:
         if self._after:
             yield self._after
         raise self._error

@@ -30,23 +30,41 @@ def serve(
     open_to_everybody: Annotated[
         bool, typer.Option("--open-to-everybody", help="Serve other machines although there are no keys")
     ] = False,
+    workers: Annotated[int, typer.Option(help="Processes; several read from one Chroma server", min=1)] = 1,
+    sync: Annotated[bool, typer.Option(help="Index what is new first; not where another process does")] = True,
 ) -> None:
     """Index what is new and serve the chat and the answer endpoint."""
     _refuse_taken_port(host, port)
-    from assistant.api.app import create_app
-    from assistant.api.running import run_server
-    from assistant.chain import build_chain
+    from assistant.api import serving
 
     settings = Settings.load(corpus_dir=corpus, open_to_everybody=open_to_everybody or None)
     _refuse_open_server(settings, host)
     if settings.adding == "on" and host not in ("127.0.0.1", "::1", "localhost"):
         ERR.print("[yellow]Whoever reaches this server may add articles.[/] Set ASSISTANT_ADDING to login or off.")
+    if workers > 1:
+        serving.serve_workers(settings, host, port, workers, sync)
+        return
+    lock = serving.alone(settings)
+    _serve(settings, host, port, sync)
+    if lock:
+        lock.release()
+
+
+def _serve(settings: Settings, host: str, port: int, sync: bool) -> None:
+    """Serve from this process."""
+    from assistant.api.app import create_app
+    from assistant.api.running import run_server
+    from assistant.chain import build_chain
+
     chain = build_chain(settings)
-    with progress_bar() as progress:
-        report = chain.sync(progress)
-    report_problems(report.problems)
+    known = ""
+    if sync:
+        with progress_bar() as progress:
+            report = chain.sync(progress)
+        report_problems(report.problems)
+        known = f" ({len(report.unchanged)} unchanged)"
     count = len(chain.index.snapshot.articles)
-    ERR.print(f"{count} articles ready ({len(report.unchanged)} unchanged). Reader: {chain.reader}.", highlight=False)
+    ERR.print(f"{count} articles ready{known}. Reader: {chain.reader}.", highlight=False)
     server = create_app(chain)
     chain.warm()
     shown = f"[{host}]" if ":" in host else host

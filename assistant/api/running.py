@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 from types import FrameType
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -17,8 +18,11 @@ from assistant.telemetry.logs import configure_logs
 _LOG = logging.getLogger(__name__)
 
 
-def server_config(app: ASGIApp, settings: Settings, host: str, port: int) -> uvicorn.Config:
-    """How uvicorn is to serve us: its messages in our log, our line for each request instead of its own."""
+def server_config(app: ASGIApp, settings: Settings, host: str, port: int, **more: Any) -> uvicorn.Config:
+    """How uvicorn is to serve us: its messages in our log, our line for each request instead of its own.
+
+    `more` are options of uvicorn's beside these.
+    """
     return uvicorn.Config(
         app,
         host=host,
@@ -26,6 +30,7 @@ def server_config(app: ASGIApp, settings: Settings, host: str, port: int) -> uvi
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=settings.shutdown_seconds,
+        **more,
     )
 
 

@@ -70,9 +70,12 @@ def continued(told: Answer | None, answer: Answer) -> Answer:
     cited = {citation.number: citation for citation in answer.citations}
     citations = list(told.citations)
     numbers = {_place(citation): citation.number for citation in citations}
+    places = {citation.number: _place(citation) for citation in citations}
+    said = [(before.text, {places[number] for number in before.citations}) for before in told.sentences]
     new = []
     for sentence in answer.sentences:
-        if sentence.text in {before.text for before in told.sentences}:
+        carried = {_place(cited[number]) for number in sentence.citations}
+        if any(text == sentence.text and carried <= before for text, before in said):
             continue
         for citation in (cited[number] for number in sentence.citations):
             if _place(citation) not in numbers:
