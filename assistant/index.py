@@ -307,11 +307,8 @@ class Index:
         self._head.note(replace(leftovers, collections={**leftovers.collections, name: now}))
         self._store.drop(name)  # what a copying that was cut short may have left
         self._store.make(name)
-        ids = [key for version in revision.versions.values() for key in version.ids]
-        for first in range(0, len(ids), _WRITE):
-            what = ["embeddings", "documents", "metadatas"]
-            found = self._store.get(revision.passages, ids=ids[first : first + _WRITE], include=what)
-            self._store.upsert(name, **{key: found[key] for key in ("ids", *what)})
+        # The vectors come from where they are kept, not from Chroma, whose rounding of a length would add up.
+        self._written(name, self._read(revision).passages, lambda done, total: None)
         moved = Revision(revision.number + 1, name, revision.versions)
         self._lock.assure()
         self._head.switch(moved)

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -25,6 +25,7 @@ from assistant.store import Store
 
 _LOG = logging.getLogger(__name__)
 _BEAT = 5.0  # seconds between two signs of life of the one who writes
+_HELD: set[str] = set()  # the leases that this process has
 _DEAD = 60.0  # seconds without one, after which another may write; the machines' clocks agree better than that
 
 
@@ -122,19 +123,22 @@ class Lease:
             IndexLockedError: another process writes.
         """
         mine = {**_signature(), "token": uuid4().hex, "beat": time.time()}
-        self._take(mine)
         self._token = str(mine["token"])
         self._lost.clear()
-        done = threading.Event()
-        beating = threading.Thread(target=self._beat, args=(mine, done), name="index-lease", daemon=True)
-        beating.start()
+        _HELD.add(self._token)
         try:
-            yield
-        finally:
-            done.set()
-            beating.join()
+            self._take(mine)
+            with self._beating(mine):
+                yield
             if self._held():
                 self._store.drop(self._name)
+        except BaseException:
+            with suppress(AssistantError):  # what went wrong is to be told, not that the lease is left to go stale
+                if self._held():
+                    self._store.drop(self._name)
+            raise
+        finally:
+            _HELD.discard(self._token)
 
     def assure(self) -> None:
         """To be asked before what is written is made current.
@@ -150,11 +154,11 @@ class Lease:
 
     def _take(self, mine: Mapping[str, Any]) -> None:
         for _ in range(3):
-            if self._store.claim(self._name, mine):
-                # Where two found the same stale lease, the later one has deleted the earlier one's.
-                self._token = str(mine["token"])
-                if self._held():
-                    return
+            self._store.claim(self._name, mine)
+            # Looked at, not believed: of two who found the same stale lease, the later one has deleted the earlier
+            # one's; and a call that was made again after a lost connection finds what the first one made.
+            if self._held():
+                return
             owner = self._store.metadata(self._name)
             if owner is None:
                 continue  # let go of in between
@@ -169,6 +173,17 @@ class Lease:
     def _held(self) -> bool:
         owner = self._store.metadata(self._name)
         return owner is not None and owner.get("token") == self._token
+
+    @contextmanager
+    def _beating(self, mine: Mapping[str, Any]) -> Iterator[None]:
+        done = threading.Event()
+        beating = threading.Thread(target=self._beat, args=(mine, done), name="index-lease", daemon=True)
+        beating.start()
+        try:
+            yield
+        finally:
+            done.set()
+            beating.join()
 
     def _beat(self, mine: Mapping[str, Any], done: threading.Event) -> None:
         while not done.wait(_BEAT):
@@ -205,8 +220,8 @@ def _gone(owner: Mapping[str, Any]) -> bool:
     if owner.get("host") != socket.gethostname():
         return False
     pid = int(owner["pid"])
-    if pid == os.getpid():  # a container's first process has the same number after every start
-        return float(owner["began"]) < _STARTED
+    if pid == os.getpid():  # as after a lost connection, or after a container's start, where the number is always 1
+        return owner["token"] not in _HELD
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -214,6 +229,3 @@ def _gone(owner: Mapping[str, Any]) -> bool:
     except PermissionError:
         return False
     return False
-
-
-_STARTED = time.time()
