@@ -59,6 +59,20 @@ class SyncReport:
     notice: str = ""
 
 
+@dataclass(frozen=True)
+class Stored:
+    """What lies where: the place, the second since which the revision is current, what belongs to none any more."""
+
+    place: str
+    since: float | None
+    leftovers: tuple[Version, ...]
+
+    @property
+    def leftover_passages(self) -> int:
+        """How many passages nobody needs, at most."""
+        return sum(version.passages for version in self.leftovers)
+
+
 class Index:
     """The store of passages.
 
@@ -145,6 +159,12 @@ class Index:
                 return rows[:wanted]
             asked *= 4
         return []
+
+    def stored(self) -> Stored:
+        """What there is besides the snapshot, for those who look inside."""
+        if not self._store.exists() or self._head.state() is None:
+            return Stored(self._store.place, None, ())
+        return Stored(self._store.place, self._head.since(), tuple(self._head.leftovers().versions))
 
     def sync(self, corpus: Corpus, progress: Progress = lambda done, total: None) -> SyncReport:
         """Bring the index in step with the articles. What has not changed is not touched.

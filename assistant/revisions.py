@@ -80,6 +80,11 @@ class Head:
         found = self._store.metadata(self._name)
         return (int(found["number"]), str(found["revision"])) if found and "number" in found else None
 
+    def since(self) -> float | None:
+        """The second at which the current revision became current."""
+        found = self._store.metadata(self._name)
+        return float(found["since"]) if found and "since" in found else None
+
     def read(self) -> Revision:
         """The current revision, empty where nothing was ever synced.
 
