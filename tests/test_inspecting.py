@@ -95,6 +95,23 @@ def test_search_shows_the_components_of_what_an_answer_would_find(
     assert max(one.lexical for one in found) > 0
 
 
+def test_ctrl_c_in_a_sync_says_what_is_kept(settings: SettingsFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = settings()
+    write_article(made.corpus_dir, "tower.md")
+    monkeypatch.setenv("ASSISTANT_CORPUS_DIR", str(made.corpus_dir))
+    monkeypatch.setenv("ASSISTANT_DATA_DIR", str(made.data_dir))
+
+    def pressed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalEmbeddings, "embed_passages", pressed)
+        stopped = CliRunner().invoke(app, ["sync"])
+    assert stopped.exit_code == 130
+    assert "the next sync goes on from here" in " ".join(stopped.output.split())
+    assert "1 added" in CliRunner().invoke(app, ["sync"]).output
+
+
 def test_the_commands(settings: SettingsFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     made = settings()
     write_article(
