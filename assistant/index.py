@@ -309,11 +309,12 @@ class Index:
         ids = [key for version in due for key in version.ids]
         for first in range(0, len(ids), _PAGE):
             self._store.delete(revision.passages, ids[first : first + _PAGE])
-        for name in (name for name, since in leftovers.collections.items() if since <= limit):
+        others = {name: since for name, since in leftovers.collections.items() if name != revision.passages}
+        for name in (name for name, since in others.items() if since <= limit):
             self._store.drop(name)
         left = Leftovers(
             {version: since for version, since in rest.items() if since > limit},
-            {name: since for name, since in leftovers.collections.items() if since > limit},
+            {name: since for name, since in others.items() if since > limit},
             leftovers.deleted + len(ids),
         )
         self._head.note(left)
@@ -324,7 +325,9 @@ class Index:
     def _compacted(self, revision: Revision, leftovers: Leftovers) -> Revision:
         """The same revision in a new collection: an HNSW index keeps what is deleted from it."""
         name, now = f"{self.collection_name}-{revision.number + 1}", time.time()
-        self._head.note(replace(leftovers, collections={**leftovers.collections, name: now}))
+        # Whichever of the two will not be current is left over, wherever this is cut short.
+        old = {**leftovers.collections, revision.passages: now}
+        self._head.note(replace(leftovers, collections={**old, name: now}))
         self._store.drop(name)  # what a copying that was cut short may have left
         self._store.make(name)
         # The vectors come from where they are kept, not from Chroma, whose rounding of a length would add up.
@@ -332,7 +335,6 @@ class Index:
         moved = Revision(revision.number + 1, name, revision.versions)
         self._lock.assure()
         self._head.switch(moved)
-        old = {revision.passages: now, **{key: at for key, at in leftovers.collections.items() if key != name}}
         if not self._patience():
             self._store.drop(revision.passages)
             del old[revision.passages]

@@ -159,7 +159,7 @@ class Lease:
             # one's; and a call that was made again after a lost connection finds what the first one made.
             if self._held():
                 return
-            owner = self._store.metadata(self._name)
+            owner = self._store.metadata(self._name, writing=True)
             if owner is None:
                 continue  # let go of in between
             if not _gone(owner):
@@ -171,7 +171,7 @@ class Lease:
         raise IndexLockedError(f"The index at {self._store.place} is being written by another process. Wait for it.")
 
     def _held(self) -> bool:
-        owner = self._store.metadata(self._name)
+        owner = self._store.metadata(self._name, writing=True)
         return owner is not None and owner.get("token") == self._token
 
     @contextmanager

@@ -80,8 +80,11 @@ class Store:
 
     # -- collections ---------------------------------------------------------------------------------------------
 
-    def metadata(self, name: str, patience: float = _PATIENCE_ASKING) -> Mapping[str, Any] | None:
-        """What a collection says of itself, as it stands now; None where there is no such collection."""
+    def metadata(self, name: str, writing: bool = False) -> Mapping[str, Any] | None:
+        """What a collection says of itself, as it stands now; None where there is no such collection.
+
+        One who is writing waits longer for a server that does not answer.
+        """
 
         def read() -> Mapping[str, Any]:
             found = self._opened().get_collection(name, embedding_function=None)
@@ -89,7 +92,7 @@ class Store:
             return dict(found.metadata or {})
 
         try:
-            return self._called(read, patience)
+            return self._called(read, _PATIENCE if writing else _PATIENCE_ASKING)
         except MissingError:
             return None
 

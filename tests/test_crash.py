@@ -33,6 +33,7 @@ from assistant import revisions, vector_cache
 from assistant.articles import Corpus
 from assistant.chain import sync
 from assistant.feedback import FEEDBACK_FILE
+from assistant.revisions import Head
 from assistant.settings import Settings
 from assistant.store import DamagedError
 
@@ -127,6 +128,40 @@ def test_a_process_killed_in_a_sync(settings: SettingsFactory, stage: str) -> No
         assert child.hear() == "opened"
         assert child.hear() == "stopped"
     check_after_a_crash(made)
+
+
+@pytest.mark.parametrize("stage", ["switch", "note"])
+def test_a_crash_while_the_index_moves_to_a_new_collection(
+    settings: SettingsFactory, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    """Before the switch the new collection is left over, after it the old one; the current one is never deleted."""
+    monkeypatch.setattr(module, "_COMPACT", 2)
+    made, small = settings(), corpus_of(make_article("c"))  # so that more is deleted than stays
+    moving: list[int] = []
+    works = getattr(Head, stage)
+
+    def cut_short(head: Head, given: object) -> None:
+        numbers = [given.number] if isinstance(given, revisions.Revision) else []
+        moving.extend(numbers)
+        # The second switch of the sync is the one to the new collection; what is noted behind it is its end.
+        if len(moving) > 1 or (stage == "note" and head.read().passages.endswith("-3")):
+            raise PowerCut
+        works(head, given)
+
+    with opened(made) as index:
+        index.sync(OLD)
+    with monkeypatch.context() as patch:
+        patch.setattr(Head, stage, cut_short)
+        with opened(made) as index, pytest.raises(PowerCut):
+            index.sync(small)
+    with opened(made) as index:
+        assert index.snapshot.articles.keys() == {"c"}
+    for corpus in (small, OLD, small):
+        with opened(made) as index:
+            index.sync(corpus)
+    with opened(made) as index:
+        assert set(index._store.names()) == {index.collection_name, index.snapshot.origin.passages}
+    assert_as_built_from_nothing(made, small, HashEmbeddings())
 
 
 #: For each line heard, a process of its own syncs what the line says; this one only makes them, which takes no time.
