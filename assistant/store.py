@@ -250,7 +250,7 @@ class Store:
             MissingError, DamagedError: so it is.
             AssistantError: the server does not answer, or there is no room.
         """
-        from chromadb.errors import ChromaError, NotFoundError
+        from chromadb.errors import ChromaError, InternalError, NotFoundError
 
         end, pause = time.monotonic() + patience, 0.1
         while True:
@@ -270,8 +270,13 @@ class Store:
                 ) from None
             except AssistantError:
                 raise
-            except ChromaError as error:
+            except InternalError as error:
                 raise self._failed(error) from None
+            except ChromaError as error:  # no damage: vectors of another length, for one
+                raise AssistantError(
+                    f"The index at {self.place} refuses what it was given: {_line(error)}. If the embedding model is "
+                    "another one under the same name, set ASSISTANT_DATA_DIR to another folder."
+                ) from None
             except Exception as error:
                 # An answer of their server that is no Chroma error comes as a bare Exception; the rest is our fault.
                 if type(error) is not Exception or self.embedded:

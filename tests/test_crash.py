@@ -32,6 +32,7 @@ from assistant import index as module
 from assistant import revisions, vector_cache
 from assistant.articles import Corpus
 from assistant.chain import sync
+from assistant.errors import AssistantError
 from assistant.feedback import FEEDBACK_FILE
 from assistant.revisions import Head
 from assistant.settings import Settings
@@ -306,6 +307,19 @@ def test_a_damaged_index_is_moved_aside_and_built_anew_from_the_articles(
     with opened(made) as index:
         assert not index.sync(MANY).notice
     assert_as_built_from_nothing(made, MANY, HashEmbeddings())
+
+
+def test_vectors_of_another_length_are_no_damage(settings: SettingsFactory) -> None:
+    """As where a provider puts another model behind the same name: nothing is moved or built anew."""
+    made = settings()
+    with opened(made) as index:
+        index.sync(OLD)
+    with opened(made, HashEmbeddings("hash", 32)) as index, pytest.raises(AssistantError, match="refuses") as caught:
+        index.sync(NEW)
+    assert not isinstance(caught.value, DamagedError)
+    assert not list(made.data_dir.glob("chroma.damaged*"))
+    with opened(made) as index:
+        assert index.snapshot.articles == {article.id: article for article in OLD.articles}
 
 
 def test_a_reader_of_a_damaged_index_is_told_what_to_do(settings: SettingsFactory, intact: Path) -> None:
