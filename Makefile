@@ -6,6 +6,7 @@ SIZES ?= 1000 10000 100000
 OUT ?= bench-quality.json
 WITHOUT ?=
 LOAD ?=
+CRASHES ?= 200
 CHAT ?=
 EXAMPLES ?= 500
 BIN := .venv/bin
@@ -13,7 +14,7 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_PROJECT_ENVIRONMENT := .venv
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format fuzz load bench bench-quality eval baselines clean screenshots chromium
+.PHONY: help install run test check format fuzz load stress bench bench-quality eval baselines clean screenshots chromium
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null \
@@ -56,6 +57,9 @@ load: install ## Answers under load: 50 clients, one process beside several [LOA
 bench-quality: install ## Measure on outside data: BENCH=folder [OUT=file.json] [WITHOUT="scorer titles …"]
 	@test -d "$(BENCH)" || { echo "Give the folder with the outside sets: make bench-quality BENCH=folder"; exit 1; }
 	@$(BIN)/python -m assistant.evaluation.quality "$(BENCH)" --out "$(OUT)" $(foreach part,$(WITHOUT),--without $(part))
+
+stress: install ## Kill syncs at CRASHES=200 random moments; after each the index must be as built from nothing
+	@$(BIN)/pytest tests/test_crash.py -k random_moments --crashes $(CRASHES) -s
 
 eval: install ## Judge the offline answers to tests/story.yaml; fail if worse than the baseline beyond noise
 	@$(BIN)/assistant testset check tests/story.yaml --corpus corpus

@@ -10,6 +10,7 @@ import os
 import socket
 import threading
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -29,6 +30,7 @@ class ChromaServer:
         """Serves the store in `data_dir`, empty if there is none."""
         self._folder = data_dir
         self._process: multiprocessing.process.BaseProcess | None = None
+        self._held = ExitStack()
         self.url = ""
 
     def start(self) -> str:
@@ -38,12 +40,12 @@ class ChromaServer:
             IndexLockedError: another process has the embedded store open.
             AssistantError: it does not start; the message has the end of what it printed.
         """
-        lock = DirectoryLock(self._folder)
-        try:
-            with lock.writing():
-                self._launch(_free_port())
-        finally:
-            lock.close()
+        with ExitStack() as held:
+            lock = DirectoryLock(self._folder)
+            held.callback(lock.close)
+            held.enter_context(lock.writing())
+            self._launch(_free_port())
+            self._held = held.pop_all()
         return self.url
 
     def keep_alive(self) -> bool:
@@ -66,6 +68,7 @@ class ChromaServer:
             self._process.kill()
             self._process.join()
             self._process = None
+            self._held.close()
 
     def _launch(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"

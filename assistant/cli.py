@@ -1,4 +1,4 @@
-"""The command line: `sync`, `add`, `ask`, `password`; the server and the evaluation add their own commands."""
+"""The command line: `sync`, `add`, `ask`, `password`; other parts, such as the server, add their own commands."""
 
 import sys
 from datetime import datetime
@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from assistant import inspecting
 from assistant.api import cli as api
 from assistant.errors import AssistantError, IndexLockedError
 from assistant.evaluation import cli as evaluation
@@ -22,6 +23,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="Answers abou
 api.add_to(app)
 evaluation.add_to(app)
 slack.add_to(app)
+inspecting.add_to(app)
 CorpusOption = Annotated[Path | None, typer.Option("--corpus", help="Folder of articles; else ASSISTANT_CORPUS_DIR")]
 
 
@@ -47,9 +49,17 @@ def sync(corpus: CorpusOption = None) -> None:
 
     settings = Settings.load(corpus_dir=corpus)
     index = Index(settings, load_embeddings(settings))
-    with _progress() as progress:
-        report = sync_index(settings, index, progress)
+    try:
+        with _progress() as progress:
+            report = sync_index(settings, index, progress)
+    except KeyboardInterrupt:
+        _ERR.print("Stopped. The index is as it was, and what was embedded is kept: the next sync goes on from here.")
+        raise typer.Exit(130) from None
+    finally:
+        index.close()
     _report(report.problems)
+    if report.notice:
+        _ERR.print(f"[yellow]{_plain(report.notice)}[/]", highlight=False, soft_wrap=True)
     _ERR.print(
         f"{len(report.added)} added, {len(report.changed)} changed, {len(report.removed)} removed, "
         f"{len(report.unchanged)} unchanged; {report.passages_embedded} passages embedded.",

@@ -20,7 +20,6 @@ Vectors = NDArray[np.float32]
 
 MODEL_SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
 MAX_TOKENS = 256
-_TOKENS_PER_BATCH = 4096  # bounds memory; batches hold texts of like length, so that little is padding
 
 
 class PassageEmbeddings(Protocol):
@@ -77,48 +76,36 @@ class LocalEmbeddings(Embeddings):
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """One vector a text, in order."""
-        out: list[list[float]] = [[] for _ in texts]
-        for index, _, states in self._run(texts):
-            out[index] = _unit(states.mean(axis=0)).tolist()
-        return out
+        return [_unit(states.mean(axis=0)).tolist() for _, states in self._run(texts)]
 
     def embed_passages(self, passages: Sequence[Passage]) -> list[tuple[Vectors, Vectors]]:
         """See `PassageEmbeddings`. The article's title goes before the passage as context."""
-        contexts = [_context(passage) for passage in passages]
-        texts = [context + passage.text for context, passage in zip(contexts, passages, strict=True)]
-        out: list[tuple[Vectors, Vectors] | None] = [None] * len(passages)
-        for index, encoding, states in self._run(texts):
-            passage = passages[index]
+        out: list[tuple[Vectors, Vectors]] = []
+        states_of = self._run([text_given(passage) for passage in passages])
+        for passage, (encoding, states) in zip(passages, states_of, strict=True):
             offsets = np.array(encoding.offsets)
             rows: list[Vectors] = []
             for span in passage.sentences:
-                local = span.shifted(len(contexts[index]) - passage.start)
+                local = span.shifted(len(_context(passage)) - passage.start)
                 inside = (offsets[:, 0] < local.end) & (offsets[:, 1] > local.start)
                 if inside.any():
                     rows.append(_unit(states[inside].mean(axis=0)))
                 else:  # beyond the model's window
                     rows.append(np.array(self.embed_query(span.of(passage.article.text)), np.float32))
             sentences = np.stack(rows) if rows else np.zeros((0, states.shape[1]), np.float32)
-            out[index] = (_unit(states.mean(axis=0)), sentences)
-        return [item for item in out if item is not None]
+            out.append((_unit(states.mean(axis=0)), sentences))
+        return out
 
-    def _run(self, texts: Sequence[str]) -> Iterator[tuple[int, Encoding, Vectors]]:
-        """The token states of each text, without padding, in an order of its own."""
-        encodings = self._tokenizer.encode_batch(list(texts))
-        order = sorted(range(len(texts)), key=lambda index: -len(encodings[index].ids))
-        while order:
-            width = len(encodings[order[0]].ids)
-            batch, order = order[: max(1, _TOKENS_PER_BATCH // width)], order[max(1, _TOKENS_PER_BATCH // width) :]
-            ids = np.zeros((len(batch), width), np.int64)
-            mask = np.zeros_like(ids)
-            for row, index in enumerate(batch):
-                length = len(encodings[index].ids)
-                ids[row, :length] = encodings[index].ids
-                mask[row, :length] = 1
-            feed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
-            states = self._session.run(None, feed)[0]
-            for row, index in enumerate(batch):
-                yield index, encodings[index], states[row, : len(encodings[index].ids)]
+    def _run(self, texts: Sequence[str]) -> Iterator[tuple[Encoding, Vectors]]:
+        """The token states of each text.
+
+        One text at a time: without padding the model is faster on a processor than in batches sorted by length, and a
+        text's vector never depends on what else is embedded with it, to the byte.
+        """
+        for encoding in self._tokenizer.encode_batch(list(texts)):
+            ids = np.array([encoding.ids], np.int64)
+            feed = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
+            yield encoding, self._session.run(None, feed)[0][0]
 
 
 class ProviderEmbeddings(Embeddings):
@@ -148,7 +135,7 @@ class ProviderEmbeddings(Embeddings):
         """See `PassageEmbeddings`."""
         if not passages:
             return []
-        texts = [_context(passage) + passage.text for passage in passages]
+        texts = [text_given(passage) for passage in passages]
         counts = [len(passage.sentences) for passage in passages]
         sentences = [span.of(passage.article.text) for passage in passages for span in passage.sentences]
         vectors = np.array(self.embed_documents(texts + sentences), np.float32)
@@ -180,6 +167,11 @@ def load_embeddings(settings: Settings) -> LocalEmbeddings | ProviderEmbeddings:
         request_timeout=settings.model_timeout,
     )
     return ProviderEmbeddings(name, inner)
+
+
+def text_given(passage: Passage) -> str:
+    """The text that a model is given for a passage: the article's title goes before it as context."""
+    return _context(passage) + passage.text
 
 
 def _context(passage: Passage) -> str:

@@ -1,18 +1,31 @@
 """A snapshot: one revision of the index in memory, with all that is searched or looked up besides Chroma."""
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
-from typing import overload
+from typing import Self, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from assistant.articles import Article
 from assistant.embeddings import Vectors
-from assistant.filters import Catalogue
+from assistant.filters import Catalogue, Filters
 from assistant.lexical import LexicalIndex, Vocabulary, words
 from assistant.passages import Passage, Span
+from assistant.revisions import Revision
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """An article's part of a snapshot, by its passages and sentences in order."""
+
+    article: Article
+    starts: NDArray[np.int64]  # (passages,), in the article's text; each passage ends where the next one starts
+    sentences: NDArray[np.int64]  # (passages,), how many each has
+    spans: NDArray[np.int64]  # (sentences, 2), start and end in the article's text
+    packed: NDArray[np.int8]  # (sentences, d), unit vectors times 127
 
 
 class PassageTable(Sequence[Passage]):
@@ -21,27 +34,25 @@ class PassageTable(Sequence[Passage]):
     As objects, those of a large corpus would take more memory than all else and make garbage collection slow.
     """
 
-    def __init__(
-        self,
-        articles: Sequence[Article],
-        passages: Sequence[int],
-        starts: Sequence[int],
-        sentences: Sequence[int],
-        spans: Sequence[int],
-    ) -> None:
-        """`passages` are counted for each article, `sentences` for each passage; each passage has its start in the
-        article's text, where the one before ends, and each sentence its start and end in `spans`.
-        """
-        self.articles = tuple(articles)
-        self._first_row = np.cumsum([0, *passages])
+    def __init__(self, parts: Sequence[Part]) -> None:
+        """The passages of these articles, in this order."""
+        self.articles = tuple(part.article for part in parts)
+        self._first_row = np.cumsum([0, *(len(part.starts) for part in parts)])
         #: For each row the place of its article in `articles`.
-        self.article_of = np.repeat(np.arange(len(articles)), np.diff(self._first_row))
+        self.article_of = np.repeat(np.arange(len(parts)), np.diff(self._first_row))
         #: The number of each row's first sentence, and the number of all at the end.
-        self.first_sentence = np.cumsum([0, *sentences])
-        self._starts = np.array(starts, np.int64)
-        self._ends = np.append(self._starts[1:], 0)
-        self._ends[self._first_row[1:] - 1] = [len(article.text) for article in articles]
-        self._spans = np.array(spans, np.int64).reshape(-1, 2)
+        self.first_sentence = np.append(0, np.cumsum(_joined([part.sentences for part in parts])))
+        self._starts = _joined([part.starts for part in parts])
+        self._ends = np.append(self._starts[1:], 0)[: len(self._starts)]
+        self._ends[self._first_row[1:] - 1] = [len(part.article.text) for part in parts]
+        self._spans = np.concatenate([np.zeros((0, 2), np.int64), *(part.spans for part in parts)])
+
+    def part(self, place: int, packed: NDArray[np.int8]) -> Part:
+        """What the article at this place brought in, where `packed` are all sentences' vectors."""
+        first, end = self._first_row[place], self._first_row[place + 1]
+        sentences = slice(self.first_sentence[first], self.first_sentence[end])
+        counts = np.diff(self.first_sentence[first : end + 1])
+        return Part(self.articles[place], self._starts[first:end], counts, self._spans[sentences], packed[sentences])
 
     def __len__(self) -> int:
         return len(self._starts)
@@ -72,17 +83,35 @@ class Snapshot:
     numbers `first_sentence[r]` up to `first_sentence[r + 1]`.
     """
 
-    def __init__(self, revision: str, keys: Sequence[str], passages: PassageTable, packed: NDArray[np.int8]) -> None:
-        """`keys` are the passages' ids, an article's passages side by side; `packed` has a row for each sentence, its
-        unit vector times 127.
-        """
-        self.revision = revision
-        self.passages = passages
-        self.articles = {article.id: article for article in passages.articles}
+    def __init__(self, revision: Revision, parts: Mapping[str, Part]) -> None:
+        """`parts` are those of the revision's articles, by article id."""
+        #: The same articles have the same.
+        self.revision = revision.name
+        #: Which versions of the articles these are, and the collection that has their passages.
+        self.origin = revision
+        order = sorted(parts)
+        self.passages = PassageTable([parts[key] for key in order])
+        self.articles = {article.id: article for article in self.passages.articles}
+        keys = (key for article in order for key in revision.versions[article].ids)
         self.row_of = {key: row for row, key in enumerate(keys)}
-        self.first_sentence = passages.first_sentence
-        self.article_of = passages.article_of
-        self._packed = packed
+        self.first_sentence = self.passages.first_sentence
+        self.article_of = self.passages.article_of
+        vectors = [parts[key].packed for key in order if len(parts[key].packed)]  # an article may be all headings
+        self._packed = np.concatenate(vectors) if vectors else np.zeros((0, 0), np.int8)
+
+    def warmed(self) -> Self:
+        """The same, after doing what the first question would otherwise wait for."""
+        assert self.lexical.size == len(self.owner)
+        assert len(self.catalogue.passing(Filters())) == len(self.articles)
+        return self
+
+    def part(self, article_id: str) -> Part:
+        """An article's part, for the next snapshot, which may have it too."""
+        return self.passages.part(self._places[article_id], self._packed)
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {article: place for place, article in enumerate(self.articles)}
 
     @cached_property
     def owner(self) -> NDArray[np.int64]:
@@ -142,6 +171,10 @@ class Snapshot:
             LexicalIndex.of_numbers(vocabulary, texts, text_lengths),
             np.array(wordings, np.int64),
         )
+
+
+def _joined(arrays: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+    return np.concatenate([np.zeros(0, np.int64), *arrays])
 
 
 def wording(found: Sequence[str]) -> int:

@@ -19,6 +19,7 @@ from statistics import median, quantiles
 from typing import Any
 
 import yaml
+from bench_sync import report_sync
 from browser import box, chromium, ready, real_server
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -80,6 +81,7 @@ def main() -> None:
         report_start(console, own)
         report_grounding(console)
         report_browser(console, own)
+        report_sync(console)
         columns = {"the project's articles": in_a_process_of_its_own(own, None)}
         for size in sizes:
             data_dir = Path(folder) / str(size)

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import hypothesis
 import local_model
 import pytest
+from chroma import chroma, chroma_server  # noqa: F401
 from helpers import ROOT
 from hypothesis.database import DirectoryBasedExampleDatabase
 from openai_server import OpenAIServer
@@ -26,6 +27,11 @@ hypothesis.settings.register_profile(
     "assistant", deadline=None, database=DirectoryBasedExampleDatabase(ROOT / ".hypothesis" / "examples")
 )
 hypothesis.settings.load_profile("assistant")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How hard to try where chance decides what is tried."""
+    parser.addoption("--crashes", type=int, default=30, help="syncs to kill in tests/test_crash.py")
 
 
 class SettingsFactory(Protocol):

@@ -1,30 +1,24 @@
-"""The index: kept in step with the articles, whole after a crash, and shared between processes."""
+"""The index in step with the articles, embedded and on a Chroma server: what goes in, what comes back, what stays."""
 
 import os
 import re
-import socket
-import subprocess
-import sys
-import tempfile
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import date
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from conftest import SettingsFactory
-from filelock import ReadWriteLock
 from helpers import (
-    Child,
+    NEW,
+    OLD,
     CountingEmbeddings,
     HashEmbeddings,
-    PowerCut,
+    assert_as_built_from_nothing,
     assert_same_snapshot,
+    corpus_of,
     count_passages,
+    done,
     make_article,
+    opened,
+    stored_passages,
     write_article,
 )
 from hypothesis import example, given
@@ -32,58 +26,24 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from assistant import index as module
-from assistant import lock
-from assistant.articles import Article, Corpus, load_corpus
-from assistant.embeddings import LocalEmbeddings, PassageEmbeddings
-from assistant.errors import AssistantError, IndexLockedError
-from assistant.filters import Filters
-from assistant.index import Index, SyncReport
+from assistant import revisions
+from assistant.articles import Corpus, load_corpus
+from assistant.embeddings import LocalEmbeddings
+from assistant.index import Index
 from assistant.settings import Settings
 
 
-@contextmanager
-def opened(settings: Settings, embeddings: PassageEmbeddings | None = None) -> Iterator[Index]:
-    index = Index(settings, embeddings or HashEmbeddings())
-    try:
-        yield index
-    finally:
-        index.close()
+@pytest.fixture(params=["embedded", "server"])
+def settings(request: pytest.FixtureRequest, settings: SettingsFactory) -> SettingsFactory:
+    """All that holds for the embedded store holds for a Chroma server."""
+    url = request.getfixturevalue("chroma_server").url if request.param == "server" else None
+    return lambda **overrides: settings(**{"chroma_url": url, **overrides})
 
 
-def corpus_of(*articles: Article, **problems: str) -> Corpus:
-    return Corpus(articles, problems)
-
-
-def done(report: SyncReport) -> dict[str, tuple[str, ...]]:
-    """What a sync did, without what it did not do."""
-    kinds = {"added": report.added, "changed": report.changed, "removed": report.removed, "unchanged": report.unchanged}
-    return {kind: keys for kind, keys in kinds.items() if keys}
-
-
-def stored_passages(index: Index) -> int:
-    """How many passages the collection really holds, those included that no snapshot shows."""
-    return int(index._collection().count())
-
-
-def assert_as_built_from_nothing(settings: Settings, corpus: Corpus, embeddings: PassageEmbeddings) -> None:
-    """The index on disk is what a fresh one of the same articles would be."""
-    with tempfile.TemporaryDirectory() as folder:
-        fresh_settings = settings.model_copy(update={"data_dir": Path(folder)})
-        with opened(settings, embeddings) as index, opened(fresh_settings, embeddings) as fresh:
-            fresh.sync(corpus)
-            assert_same_snapshot(index.snapshot, fresh.snapshot)
-            assert stored_passages(index) == len(index.snapshot.passages)
-            for passage in index.snapshot.passages:
-                vector = embeddings.embed_query(passage.text)
-                mine, theirs = dict(index.nearest(vector, 5)), dict(fresh.nearest(vector, 5))
-                assert all(abs(mine[row] - theirs[row]) < 0.02 for row in mine.keys() & theirs.keys())
-                assert mine.keys(), "passages of an earlier revision were found instead"
-                assert abs(max(mine.values()) - max(theirs.values())) < 0.02
-
-
-LONG = "".join(f"The sky over town {number} was clear and nobody saw it at all. " for number in range(60))
-OLD = corpus_of(make_article("a", "A." + LONG), make_article("b", "B." + LONG), make_article("c"))
-NEW = corpus_of(make_article("a", "A again." + LONG), make_article("c"), make_article("d", "D." + LONG))
+@pytest.fixture(autouse=True)
+def no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What no revision has any more is deleted at once, so that tests can count."""
+    monkeypatch.setattr(revisions, "GRACE", 0.0)
 
 
 # -- in step with the articles -----------------------------------------------------------------------------------
@@ -103,7 +63,8 @@ def test_sync_adds_changes_removes_and_leaves_alone(settings: SettingsFactory) -
 
         report = index.sync(NEW)
         assert done(report) == {"added": ("d",), "changed": ("a",), "removed": ("b",), "unchanged": ("c",)}
-        assert report.passages_embedded == counting.passages == count_passages(NEW.articles[0], NEW.articles[2])
+        # Of what changed, only the passages whose words are other words.
+        assert 0 < report.passages_embedded == counting.passages < count_passages(NEW.articles[0], NEW.articles[2])
         assert index.snapshot.articles == {article.id: article for article in NEW.articles}
         assert stored_passages(index) == len(index.snapshot.passages) == count_passages(*NEW.articles)
     assert_as_built_from_nothing(settings(), NEW, HashEmbeddings())
@@ -331,327 +292,113 @@ def test_another_version_has_another_collection(
         patch.setattr(module, version, 99)
         with opened(settings()) as index:
             assert not index.snapshot.passages
-            assert index.sync(NEW).passages_embedded == count_passages(*NEW.articles)
+            assert done(index.sync(NEW)) == {"added": ("a", "c", "d")}
     with opened(settings()) as index:
         assert index.snapshot.articles == {article.id: article for article in OLD.articles}
 
 
-# -- cut short ---------------------------------------------------------------------------------------------------
+# -- text embedded once ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("limit", [0, 3, 6])
-def test_a_sync_that_fails_leaves_whole_articles_and_the_next_one_finishes(
-    settings: SettingsFactory, monkeypatch: pytest.MonkeyPatch, limit: int
-) -> None:
-    monkeypatch.setattr(module, "_BATCH", 3)
-    monkeypatch.setattr(module, "_WRITE", 3)
-    with opened(settings()) as index:
-        index.sync(OLD)
-    with opened(settings(), CountingEmbeddings(HashEmbeddings(), limit)) as index:
-        with pytest.raises(PowerCut):
-            index.sync(NEW)
-        assert index.snapshot.passages
-    check_after_a_crash(settings())
-
-
-def test_a_first_sync_that_fails(settings: SettingsFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_BATCH", 3)
-    monkeypatch.setattr(module, "_WRITE", 3)
-    with opened(settings(), CountingEmbeddings(HashEmbeddings(), 4)) as index:
-        with pytest.raises(PowerCut):
-            index.sync(NEW)
-        assert index.snapshot.articles == {}
-    with opened(settings()) as index:
-        assert done(index.sync(NEW))["added"] or done(index.sync(NEW))["changed"]
-    assert_as_built_from_nothing(settings(), NEW, HashEmbeddings())
-
-
-def check_after_a_crash(made: Settings) -> None:
-    """What is there is whole; an article that has not changed is not embedded again; the next sync finishes."""
-    versions = [article for corpus in (OLD, NEW) for article in corpus.articles]
-    counting = CountingEmbeddings(HashEmbeddings())
-    with opened(made, counting) as index:
-        found = index.snapshot.articles
-        assert {"a", "c"} <= found.keys()
-        assert all(article in versions for article in found.values())
-        index.sync(NEW)
-        assert counting.passages <= count_passages(NEW.articles[0], NEW.articles[2])
-        assert not index.sync(NEW).passages_embedded
-    assert_as_built_from_nothing(made, NEW, HashEmbeddings())
-
-
-SYNC_AND_STOP = """
-import sys
-from pathlib import Path
-import helpers, test_index
-from assistant import index as module
-from assistant import lock
-from assistant.settings import Settings
-
-module._BATCH = module._WRITE = 3
-stage = sys.argv[2]
-
-def stop(*_):
-    print("stopped", flush=True)
-    sys.stdin.readline()
-
-class Stopping(helpers.CountingEmbeddings):
-    def embed_passages(self, passages):
-        if stage == "embedding" and self.passages >= 6:
-            stop()
-        return super().embed_passages(passages)
-
-if stage == "before deleting":
-    module.Index._delete = stop
-if stage == "before the revision":
-    module.revision = stop
-index = module.Index(Settings.load(data_dir=Path(sys.argv[1])), Stopping(helpers.HashEmbeddings()))
-print("opened", flush=True)
-index.sync(test_index.NEW)
-"""
-
-
-@pytest.mark.timeout(60)
-@pytest.mark.parametrize("stage", ["embedding", "before deleting", "before the revision"])
-def test_a_process_killed_in_a_sync(settings: SettingsFactory, stage: str) -> None:
-    made = settings()
-    with opened(made) as index:
-        index.sync(OLD)
-    with Child(SYNC_AND_STOP, made.data_dir, stage) as child:
-        assert child.hear() == "opened"
-        assert child.hear() == "stopped"
-    check_after_a_crash(made)
-
-
-def test_the_revision_on_record_is_right_after_a_crash(
+def test_text_that_was_embedded_once_is_not_embedded_again(
     settings: SettingsFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where it stays behind, processes that watch it never hear of the new articles."""
-
-    def fail(_: object) -> str:
-        raise PowerCut
-
-    with opened(settings()) as index:
+    """Renamed, dated otherwise, taken out and put in again, in another version of the index."""
+    counting = CountingEmbeddings(HashEmbeddings())
+    with opened(settings(), counting) as index:
         index.sync(OLD)
-        assert index._collection().metadata == {"revision": index.snapshot.revision}
-        with monkeypatch.context() as patch:
-            patch.setattr(module, "revision", fail)
-            with pytest.raises(PowerCut):
-                index.sync(NEW)
+        counting.passages = 0
+        moved = [article.model_copy(update={"id": f"moved/{article.id}"}) for article in OLD.articles]
+        assert len(index.sync(corpus_of(*moved)).added) == 3
+        dated = [article.model_copy(update={"outlet": "The Paper", "url": "https://x.org"}) for article in moved]
+        assert len(index.sync(corpus_of(*dated)).changed) == 3
+        index.sync(corpus_of())
+        assert index.sync(OLD).passages_embedded == 0
+    monkeypatch.setattr(module, "RECORD_VERSION", 99)
+    with opened(settings(), counting) as index:
+        assert len(index.sync(OLD).added) == 3
+    assert counting.passages == 0
+    assert_as_built_from_nothing(settings(), OLD, HashEmbeddings())
+
+
+def test_other_text_is_embedded(settings: SettingsFactory) -> None:
+    """Another title, another sentence, sentences cut otherwise, another model: none has another one's vectors."""
+    article = make_article(title="One", text="It rained. It poured.")
     with opened(settings()) as index:
-        index.sync(NEW)
-        assert index._collection().metadata == {"revision": index.snapshot.revision}
-
-
-# -- several processes -------------------------------------------------------------------------------------------
-
-READ_AND_SYNC = """
-import sys
-from pathlib import Path
-import helpers, test_index
-from assistant.errors import IndexLockedError
-from assistant.index import Index
-from assistant.settings import Settings
-
-index = Index(Settings.load(data_dir=Path(sys.argv[1])), helpers.HashEmbeddings())
-print(len(index.snapshot.passages), flush=True)
-while sys.stdin.readline():
-    try:
-        index.sync(test_index.OLD)
-        print("nothing to do", flush=True)
-        index.sync(test_index.NEW)
-        print("synced", flush=True)
-    except IndexLockedError as error:
-        print(error, flush=True)
-"""
-
-
-@pytest.mark.timeout(60)
-def test_others_may_read_while_one_reads_and_sync_once_it_has_closed(settings: SettingsFactory) -> None:
-    made = settings()
-    vector = HashEmbeddings().embed_query("D")
-    with opened(made) as index:
-        index.sync(OLD)
-        before = index.snapshot
-        index.nearest(vector, 3)
-        with Child(READ_AND_SYNC, made.data_dir) as child:
-            assert child.hear() == str(len(before.passages))
-            child.tell("sync")
-            assert child.hear() == "nothing to do"
-            message = child.hear()
-            assert f"The data directory {made.data_dir} is in use by another process" in message
-            assert "ASSISTANT_DATA_DIR" in message
-            assert index.nearest(vector, 3)
-            with pytest.raises(IndexLockedError):
-                index.sync(NEW)
-            assert_same_snapshot(index.snapshot, before)
-
-            index.close()
-            child.tell("sync")
-            assert child.hear() == "nothing to do"
-            assert child.hear() == "synced"
-    assert_as_built_from_nothing(made, NEW, HashEmbeddings())
-    with opened(made) as index:
-        (new,) = [passage for passage in index.snapshot.passages if passage.article.id == "d" and passage.start == 0]
-        vector = HashEmbeddings().embed_query(new.text)
-        ((row, similarity),) = index.nearest(vector, 1)
-        assert row == index.snapshot.row_of[new.id]
-        assert similarity == pytest.approx(1, abs=1e-3)
-
-
-@pytest.mark.timeout(60)
-def test_while_one_writes_another_is_told_who(settings: SettingsFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Impatient(ReadWriteLock):
-        def acquire_read(self, timeout: float | None = None, *, blocking: bool | None = None) -> Any:
-            return super().acquire_read(0.1, blocking=blocking)
-
-    monkeypatch.setattr(lock, "ReadWriteLock", Impatient)
-    made = settings()
-    with Child(SYNC_AND_STOP, made.data_dir, "before deleting") as child:
-        assert child.hear() == "opened"
-        assert child.hear() == "stopped"
-        with pytest.raises(IndexLockedError) as caught:
-            Index(made, HashEmbeddings())
-        assert f"is being written by another process (process {child.pid}, " in str(caught.value)
-    with opened(made) as index:
-        assert index.snapshot.articles == {article.id: article for article in NEW.articles}
-
-
-def test_one_process_may_have_several_readers(settings: SettingsFactory) -> None:
-    with opened(settings()) as one:
-        one.sync(OLD)
-        with opened(settings()) as other:
-            assert_same_snapshot(one.snapshot, other.snapshot)
-            with pytest.raises(IndexLockedError, match="in use"):
-                one.sync(NEW)
-        assert done(one.sync(NEW))["removed"] == ("b",)
-
-
-def run_in_a_thread(job: Callable[[], Any]) -> Any:
-    from concurrent.futures import ThreadPoolExecutor
-
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(job).result()
-
-
-def test_any_thread_may_read_sync_and_close(settings: SettingsFactory) -> None:
-    """A server opens the index in one thread and works in others."""
-    index = Index(settings(), HashEmbeddings())
-    run_in_a_thread(lambda: index.sync(OLD))
-    assert run_in_a_thread(lambda: index.snapshot).articles.keys() == {"a", "b", "c"}
-    index.sync(NEW)
-    assert run_in_a_thread(lambda: index.nearest([1.0] * 64, 2))
-    run_in_a_thread(index.close)
-    with opened(settings()) as other:
-        other.sync(OLD)
-
-
-def test_a_data_directory_that_is_a_file(settings: SettingsFactory, tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(AssistantError, match="cannot be used"):
-        Index(settings(data_dir=tmp_path / "file"), HashEmbeddings())
-
-
-# -- a Chroma server ---------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def chroma_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a Chroma server; tests keep apart by the names of their embeddings."""
-    folder = tmp_path_factory.mktemp("chroma-server")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [str(Path(sys.executable).with_name("chroma")), "run", "--host", "127.0.0.1", "--port", str(port)]
-    process = subprocess.Popen(
-        [*command, "--path", str(folder)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=folder
-    )
-    heard: list[str] = []
-    listening = threading.Event()
-
-    def listen() -> None:  # to the end: a server that cannot write its log stops answering
-        assert process.stdout is not None
-        for line in process.stdout:
-            heard.append(line)
-            if "listening" in line:
-                listening.set()
-
-    listener = threading.Thread(target=listen)
-    listener.start()
-    try:
-        assert listening.wait(30), "".join(heard)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait()
-        listener.join()
-        assert process.stdout is not None
-        process.stdout.close()
-
-
-@pytest.mark.timeout(60)
-def test_the_same_through_a_chroma_server(
-    settings: SettingsFactory, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, chroma_server: str
-) -> None:
-    monkeypatch.setenv("ASSISTANT_CHROMA_URL", chroma_server)
-    assert settings().chroma_url == chroma_server
-    with opened(settings()) as index:
-        assert not index.snapshot.passages
-        assert done(index.sync(OLD)) == {"added": ("a", "b", "c")}
-        report = index.sync(NEW)
-        assert done(report) == {"added": ("d",), "changed": ("a",), "removed": ("b",), "unchanged": ("c",)}
-        through_server = index.snapshot
-        row, similarity = index.nearest(HashEmbeddings().embed_query(index.snapshot.passages[0].text), 1)[0]
-        assert row == 0
-        assert similarity == pytest.approx(1, abs=1e-3)
-    with opened(settings(data_dir=tmp_path / "another")) as index:
-        assert_same_snapshot(index.snapshot, through_server)
-    assert not (settings().data_dir / "chroma").exists()
-    monkeypatch.delenv("ASSISTANT_CHROMA_URL")
-    with opened(settings(data_dir=tmp_path / "embedded")) as embedded:
-        embedded.sync(NEW)
-        assert_same_snapshot(embedded.snapshot, through_server)
-
-
-@pytest.mark.timeout(60)
-def test_a_replica_sees_what_another_wrote_to_the_server(
-    settings: SettingsFactory, tmp_path: Path, chroma_server: str
-) -> None:
-    embeddings = HashEmbeddings("replicas")
-    here, there = (settings(chroma_url=chroma_server, data_dir=tmp_path / name) for name in ("here", "there"))
-    with opened(here, embeddings) as reader, opened(there, embeddings) as writer:
-        writer.sync(OLD)
-        assert reader.snapshot.articles.keys() == {"a", "b", "c"}
-        writer.sync(NEW)
-        assert_same_snapshot(reader.snapshot, writer.snapshot)
-
-
-@pytest.mark.timeout(60)
-def test_a_server_filters_too(settings: SettingsFactory, chroma_server: str) -> None:
-    one = make_article("one", outlet="Oss Post", as_of="2024-05-01", topics=["law", "money"])
-    two = make_article("two", outlet="Tarn Times", as_of="2025-05-01", topics=["Money"])
-    with opened(settings(chroma_url=chroma_server), HashEmbeddings("filters")) as index:
-        index.sync(corpus_of(one, two))
-        vector = HashEmbeddings().embed_query("sky")
-        for filters, passing in (
-            (Filters(outlets=("oss post",)), {"one"}),
-            (Filters(topics=("LAW", "none")), {"one"}),
-            (Filters(topics=("money",), since=date(2025, 1, 1)), {"two"}),
-            (Filters(until=date(2024, 1, 1)), set()),
+        index.sync(corpus_of(article))
+        for other in (
+            article.model_copy(update={"title": "Two"}),
+            article.model_copy(update={"text": "It rained. It snowed."}),
+            article.model_copy(update={"text": "It rained, it poured."}),
         ):
-            rows = [row for row, _ in index.nearest(vector, 5, filters=filters)]
-            assert {index.snapshot.passages[row].article.id for row in rows} == passing
+            assert index.sync(corpus_of(other)).passages_embedded == 1
+    with opened(settings(), HashEmbeddings("another")) as index:
+        assert index.sync(corpus_of(article)).passages_embedded == 1
 
 
-@pytest.mark.parametrize("url", ["127.0.0.1:8000", "ftp://host:1", "http://"])
-def test_a_chroma_url_that_is_none(settings: SettingsFactory, url: str) -> None:
-    with opened(settings(chroma_url=url)) as index, pytest.raises(AssistantError, match="give http://host:port"):
-        index.sync(OLD)
+def test_one_article_changed_reads_and_embeds_that_one(
+    settings: SettingsFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    articles = [make_article(f"{number:03}", f"Article {number} says this.") for number in range(100)]
+    counting = CountingEmbeddings(HashEmbeddings())
+    with opened(settings(), counting) as index:
+        index.sync(corpus_of(*articles))
+        assert len(index.snapshot.passages) == 100
+        counting.passages = 0
+        read: list[str] = []
+        get = index._store.get
+
+        def counted(name: str, **what: object) -> object:
+            found = get(name, **what)
+            read.extend(found["ids"] if "documents" in str(what.get("include")) else [])
+            return found
+
+        monkeypatch.setattr(index._store, "get", counted)
+        changed = make_article("050", "Article 50 says that.")
+        assert index.sync(corpus_of(*articles[:50], changed, *articles[51:])).passages_embedded == 1
+        assert counting.passages == 1
+        assert read == [index.snapshot.passages[50].id]
+        assert index.snapshot.articles["050"] == changed
 
 
-def test_a_chroma_server_that_does_not_answer(settings: SettingsFactory) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
-        with opened(settings(chroma_url=url)) as index, pytest.raises(AssistantError, match="does not answer"):
-            index.sync(OLD)
+# -- growth ------------------------------------------------------------------------------------------------------
+
+
+def test_updates_do_not_let_the_index_grow(settings: SettingsFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After enough deletions the passages are in a new collection, the old one is gone, and answers are the same."""
+    monkeypatch.setattr(module, "_COMPACT", 20)
+    with opened(settings()) as index:
+        names = set()
+        for number in range(30):
+            corpus = corpus_of(*(make_article(f"{n}", f"Article {n}, version {number}.") for n in range(5)))
+            index.sync(corpus)
+            names.add(index.snapshot.origin.passages)
+            assert stored_passages(index) == len(index.snapshot.passages) == 5
+        assert len(names) > 3
+        assert set(index._store.names()) == {index.collection_name, index.snapshot.origin.passages}
+    assert_as_built_from_nothing(settings(), corpus, HashEmbeddings())
+
+
+def test_what_an_answer_still_searches_is_there(settings: SettingsFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An earlier snapshot finds all that is its own, and nothing else, until the time of grace is over."""
+    monkeypatch.setattr(revisions, "GRACE", 3600.0)
+    monkeypatch.setattr(module, "_COMPACT", 3)
+    old, new = (
+        corpus_of(*(make_article(f"{n:02}", f"The {word} sky over town {n} was clear.") for n in range(40)))
+        for word in ("old", "new")
+    )
+    with opened(settings()) as index:
+        index.sync(old)
+        before = index.snapshot
+        index.sync(new)
+        after = index.snapshot
+        vector = HashEmbeddings().embed_query("The new sky over town 7 was clear.")
+        for snapshot, word in ((before, "old"), (after, "new")):
+            found = index.nearest(vector, 40, snapshot)
+            assert {row for row, _ in found} == set(range(40))
+            assert all(word in snapshot.passages[row].text for row, _ in found)
+        assert stored_passages(index) == 80
+        monkeypatch.setattr(revisions, "GRACE", 0.0)
+        assert done(index.sync(new)).keys() == {"unchanged"}
+        assert stored_passages(index) == 40
+        assert {row for row, _ in index.nearest(vector, 40)} == set(range(40))
