@@ -60,7 +60,11 @@ def sync(corpus: CorpusOption = None) -> None:
 @app.command()
 def add(
     sources: Annotated[
-        list[str], typer.Argument(help="Files, folders and addresses of web pages", metavar="PATH|URL …")
+        list[str],
+        typer.Argument(
+            help="Files, folders, zip archives, patterns, addresses of pages, feeds or sitemaps, - for standard input",
+            metavar="PATH|URL|- …",
+        ),
     ],
     corpus: CorpusOption = None,
 ) -> None:
@@ -70,7 +74,7 @@ def add(
     from assistant.index import Index
 
     settings = Settings.load(corpus_dir=corpus)
-    given = sources_of(sources)
+    given = sources_of(sources, sys.stdin.buffer.read)
     index = Index(settings, load_embeddings(settings))
     with _progress("Reading") as reading, _progress() as indexing:
         report = Adding(settings, index).add(

@@ -12,11 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from web import Web, redirect, reply
 
-from assistant import incoming
+from assistant import formats, incoming
+from assistant.added import Added, versions
 from assistant.adding import Adding, Address, File, Pasted, State, sources_of
 from assistant.articles import Article, ArticleError, load_article, load_corpus
 from assistant.errors import AssistantError
 from assistant.fetching import Fetcher, Page
+from assistant.formats import Given, encoding, html
+from assistant.formats.parser import Parser
 from assistant.index import Index
 
 WORDS = "The board approved the new quay on 14 March 2026. It will cost “€40 million”, said Ada Brook &amp; Co."
@@ -47,6 +50,12 @@ def adding(settings: SettingsFactory, index: Index) -> Adding:
     return Adding(settings(), index)
 
 
+def article_of(page: Page) -> Article:
+    with Parser() as parser:
+        (part,) = incoming.from_page(page, parser).parts
+    return part.article
+
+
 def only(adding: Adding, *sources: Any) -> Any:
     (entry,) = adding.add(sources).entries
     return entry
@@ -66,7 +75,7 @@ def test_a_page_becomes_an_article() -> None:
     page = Page(
         "https://news.example/quay?from=feed", "text/html", "utf-8", PAGE.encode(), datetime(2026, 3, 20, tzinfo=UTC)
     )
-    article = incoming.from_page(page)
+    article = article_of(page)
     assert (article.title, article.outlet, article.author) == (
         "Board approves the new quay",
         "The Gazette",
@@ -86,12 +95,12 @@ def test_a_page_becomes_an_article() -> None:
 
 def test_a_page_cannot_claim_the_address_of_another_site() -> None:
     page = Page("https://evil.example/x", "text/html", "utf-8", PAGE.encode(), datetime(2026, 3, 20, tzinfo=UTC))
-    assert incoming.from_page(page).url == "https://evil.example/x"
+    assert article_of(page).url == "https://evil.example/x"
 
 
 def test_a_date_that_a_page_does_not_declare_is_not_made_up() -> None:
-    html = PAGE.replace("article:published_time", "x").replace("article:modified_time", "x")
-    assert incoming.from_html(html, "page.html").published is None
+    page = PAGE.replace("article:published_time", "x").replace("article:modified_time", "x")
+    assert html.read(page, "page.html").published is None
 
 
 @pytest.mark.parametrize(
@@ -106,15 +115,15 @@ def test_a_date_that_a_page_does_not_declare_is_not_made_up() -> None:
     ],
 )
 def test_encodings(raw: bytes, declared: str | None) -> None:
-    assert incoming.decode(raw, "page", declared, markup=True).endswith("Ärger über „Öl“ – 5 €")
+    assert encoding.decode(raw, "page", declared, markup=True).endswith("Ärger über „Öl“ – 5 €")
 
 
 @pytest.mark.parametrize(
-    "raw", ["Café".encode("cp1252"), b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" * 20, b"PK\x03\x04\x00\x00" * 30]
+    "raw", ["Café".encode("cp1252"), b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" * 20, b"GIF89a\x00\x00" * 30]
 )
 def test_what_is_no_text(raw: bytes) -> None:
     with pytest.raises(ArticleError, match="not text"):
-        incoming.from_file(raw, "picture.txt")
+        formats.read(Given("picture.txt", raw))
 
 
 @given(st.text(), st.text(), st.text(max_size=40))
@@ -214,7 +223,8 @@ def test_another_text_from_the_address_of_a_corpus_article_is_refused(adding: Ad
 @pytest.mark.parametrize(
     ("name", "content", "why"),
     [
-        ("a.pdf", b"%PDF-1.7", "cannot be read"),
+        ("a.pdf", b"%PDF-1.7", "the PDF is broken"),
+        ("a.gif", b"GIF89a", "cannot be read"),
         ("noending", b"words", "cannot be read"),
         ("empty.txt", b" \n ", "no text"),
         ("empty.html", b"<html><body></body></html>", "no article|no text"),
@@ -275,7 +285,7 @@ def test_what_is_stored_reads_back_the_same(tmp_path_factory: Any, title: str, t
     except ArticleError:
         return
     path = tmp_path_factory.mktemp("stored") / "a.md"
-    Adding._write(path, article)
+    Added(path.parent).write(path, article)
     assert load_article(path).model_copy(update={"id": article.id}) == article
     assert list(path.parent.iterdir()) == [path]
 
@@ -338,7 +348,7 @@ def test_the_last_article_stays(adding: Adding, settings: SettingsFactory, index
 def test_the_words_of_a_command(tmp_path: Path) -> None:
     write_article(tmp_path, "below/a.md")
     write_article(tmp_path, "below/b.txt")
-    (tmp_path / "below" / "c.pdf").write_bytes(b"x")
+    (tmp_path / "below" / "c.png").write_bytes(b"x")
     found = sources_of(["https://news.example/x", str(tmp_path / "below")])
     assert [type(source) for source in found] == [Address, File, File]
     with pytest.raises(AssistantError, match="no file"):

@@ -242,7 +242,16 @@ def test_an_empty_folder_is_an_empty_corpus(tmp_path: Path) -> None:
 
 
 def test_what_is_not_an_article(tmp_path: Path) -> None:
-    for name in ("README.md", "deep/readme.md", "LICENSE.txt", ".hidden.md", ".git/a.md", "a.html", "b.md.orig"):
+    for name in (
+        "README.md",
+        "deep/readme.md",
+        "LICENSE.txt",
+        ".hidden.md",
+        ".git/a.md",
+        "a_files/b.html",
+        "a.png",
+        "b.md.orig",
+    ):
         write_article(tmp_path, name)
     (tmp_path / "folder.md").mkdir()
     write_article(tmp_path, "folder.md/c.md")
