@@ -93,8 +93,8 @@ class Article(BaseModel):
             moment = _moment(fields.get(name))
             if moment is not None:
                 apart[name] = moment.date()
-                if moment.tzinfo is not None:
-                    apart.setdefault(f"{name}_at", moment)
+                if moment.tzinfo is not None and apart.get(f"{name}_at") is None:
+                    apart[f"{name}_at"] = moment
         return apart
 
     @model_validator(mode="after")

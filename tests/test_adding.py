@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import samples
 from conftest import SettingsFactory
 from helpers import HashEmbeddings, write_article
 from hypothesis import given
@@ -210,6 +211,114 @@ def test_a_page_seen_again_with_another_text_is_the_same_article(settings: Setti
             "http and https" in only(adding, Address("ftp://news.example/")).reason
             or "Only pages" in only(adding, Address("ftp://news.example/")).reason
         )
+
+
+def test_an_earlier_version_is_kept_and_does_not_come_back(
+    adding: Adding, settings: SettingsFactory, index: Index, tmp_path: Path
+) -> None:
+    def export(text: str, updated: str) -> Any:
+        url = "https://gazette.example/quay"
+        return only(
+            adding,
+            file(
+                tmp_path, "e.json", samples.jsonl(samples.record(body=text, articleBody=None, url=url, updated=updated))
+            ),
+        )
+
+    first = export("The quay opens.", "2026-03-14T10:00:00+01:00")
+    again = export("The quay stays shut.", "2026-03-15T10:00:00+01:00")
+    assert (first.state, again.state, again.article_id) == (State.ADDED, State.CHANGED, first.article_id)
+    stale = export("The quay opens.", "2026-03-14T10:00:00+01:00")
+    assert (stale.state, "later version" in stale.reason) == (State.UNCHANGED, True)
+    article = index.snapshot.articles[first.article_id]
+    before, now = versions(settings().corpus_dir, article)
+    assert (before.article.text, now.article.text) == ("The quay opens.\n", "The quay stays shut.\n")
+    assert before.until is not None
+    assert now.until is None
+    assert set(index.snapshot.articles) == {"own", first.article_id}, "history is not searched"
+    own = index.snapshot.articles["own"]
+    assert [version.article for version in versions(settings().corpus_dir, own)] == [own]
+    adding.remove(first.article_id)
+    assert not [path for path in (settings().corpus_dir / "added").rglob("*") if path.is_file()]
+
+
+def test_what_two_outlets_print_is_two_articles_and_a_tracked_address_is_the_same_one(
+    adding: Adding, tmp_path: Path
+) -> None:
+    def states(*urls: str) -> list[State]:
+        raw = samples.jsonl(*(samples.record(id=at, url=url) for at, url in enumerate(urls)))
+        return [entry.state for entry in adding.add([file(tmp_path, "e.jsonl", raw)]).entries]
+
+    assert states("https://a.example/quay", "https://b.example/quay?id=1") == [State.ADDED] * 2
+    assert states("https://a.example/quay?utm_medium=x&fbclid=1#top", "http://www.b.example/quay?id=1") == [
+        State.UNCHANGED,
+        State.CHANGED,  # its address is another now, the article is not
+    ]
+    assert states("https://b.example/quay?id=2") == [State.ADDED]
+
+
+def test_a_feed_is_followed(settings: SettingsFactory, index: Index) -> None:
+    feed = samples.rss(samples.item("/quay"), samples.item("/gone"), samples.item("/report.pdf"))
+    bare = PAGE.replace("article:published_time", "x").replace("article:modified_time", "x").replace("www.news", "news")
+    pages = {
+        "/rss": reply(feed, type="application/rss+xml"),
+        "/quay": reply(bare),
+        "/report.pdf": reply(samples.pdf(samples.QUAY, title="The report"), type="application/octet-stream"),
+    }
+    with Web(pages) as web:
+        adding = Adding(settings(), index, Fetcher(resolve=web.resolve, network=web.network(), seconds=5), pause=0)
+        entries = adding.add([Address("http://news.example/rss", fields={"topics": ("harbour",)})]).entries
+        assert [(entry.title, entry.state) for entry in entries] == [
+            ("Board approves the new quay", State.ADDED),
+            ("", State.REFUSED),
+            ("The report", State.ADDED),
+        ]
+        quay, report = (index.snapshot.articles[entry.article_id] for entry in (entries[0], entries[2]))
+        assert (quay.published, str(quay.published_at)) == (date(2026, 3, 14), "2026-03-14 23:30:00-05:00")
+        assert quay.topics == ("harbour",)
+        assert (report.outlet, report.url) == ("news.example", "http://news.example/report.pdf")
+        assert quay.fetched_at is not None
+        assert [path for path in web.paths if path != "/rss"] == ["/quay", "/gone", "/report.pdf"]
+
+
+def test_what_is_piped_in(adding: Adding, index: Index) -> None:
+    for raw, title in ((samples.eml(subject="By mail"), "By mail"), (b"# Headed\n\nWords.", "Headed")):
+        (source,) = sources_of(["-"], lambda raw=raw: raw)  # type: ignore[misc]
+        assert only(adding, source).title == title
+    assert only(adding, *sources_of(["-"], lambda: b"")).state is State.REFUSED
+
+
+def test_a_title_cannot_write_front_matter(adding: Adding, settings: SettingsFactory, index: Index) -> None:
+    evil = 'Quay\n---\noutlet: Evil\n---\n"]}: !!python/object:os.system'
+    entry = only(adding, Pasted(evil, "---\ntitle: Other\n---\nWords."))
+    article = index.snapshot.articles[entry.article_id]
+    assert article.title == " ".join(evil.split())
+    assert article.outlet is None
+    assert article.text == "---\ntitle: Other\n---\nWords.\n"
+
+
+def test_one_of_several_in_a_file_cannot_be_removed_by_itself(
+    adding: Adding, settings: SettingsFactory, index: Index
+) -> None:
+    folder = settings().corpus_dir / "added"
+    folder.mkdir()
+    (folder / "e.jsonl").write_bytes(samples.jsonl(samples.record(id=1), samples.record(id=2, url=None)))
+    (folder / "letter.eml").write_bytes(samples.eml())
+    index.sync(load_corpus(settings().corpus_dir))
+    (one,) = (key for key in index.snapshot.articles if key.startswith("added/e.jsonl/1-"))
+    (entry,) = adding.remove(one).entries
+    assert (entry.state, "several articles in the file added/e.jsonl" in entry.reason) == (State.REFUSED, True)
+    assert adding.remove("added/letter.eml").entries[0].state is State.REMOVED
+    assert sorted(path.name for path in folder.iterdir()) == ["e.jsonl"]
+
+
+def test_patterns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("x/a.pdf", "x/b.pdf", "x/y/c.eml"):
+        write_article(tmp_path, name)
+    monkeypatch.chdir(tmp_path)
+    assert [source.name for source in sources_of(["x/*.pdf", "**/*.eml"])] == ["x/a.pdf", "x/b.pdf", "x/y/c.eml"]
+    with pytest.raises(AssistantError, match="No file matches"):
+        sources_of(["*.docx"])
 
 
 def test_another_text_from_the_address_of_a_corpus_article_is_refused(adding: Adding, tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def read(raw: bytes, name: str) -> Article:
     )
 
 
-def _text(body: MIMEPart[Any, Any] | None, plain: MIMEPart[Any, Any] | None, name: str) -> str:
+def _text(body: "MIMEPart[Any, Any] | None", plain: "MIMEPart[Any, Any] | None", name: str) -> str:
     if body is None:
         raise ArticleError(f"{name}: the message has no text")
     if body.get_content_subtype() == "html":
@@ -52,6 +52,6 @@ def _text(body: MIMEPart[Any, Any] | None, plain: MIMEPart[Any, Any] | None, nam
     return _decoded(plain or body, name, markup=False)
 
 
-def _decoded(part: MIMEPart[Any, Any], name: str, *, markup: bool) -> str:
+def _decoded(part: "MIMEPart[Any, Any]", name: str, *, markup: bool) -> str:
     payload = part.get_payload(decode=True)
     return decode(payload if isinstance(payload, bytes) else b"", name, part.get_content_charset(), markup=markup)

@@ -2,7 +2,7 @@
 
 import calendar
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import urljoin
 
@@ -107,9 +107,9 @@ def _sitemap(raw: bytes, name: str) -> list[Link]:
     return links
 
 
-def _or_none(text: str | None) -> Any:
+def _or_none(text: str | None) -> datetime | date | None:
     try:
         found = moment((text or "").strip())
+        return date.fromisoformat(found) if isinstance(found, str) else found
     except ValueError:
         return None  # of what others say of a page only what can be read counts
-    return None if isinstance(found, str) else found
