@@ -1,6 +1,7 @@
 """The command line: `sync`, `add`, `ask`, `password`; the server and the evaluation add their own commands."""
 
 import sys
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -37,13 +38,22 @@ def main() -> None:
 
 
 @app.command()
-def sync(corpus: CorpusOption = None) -> None:
+def sync(
+    corpus: CorpusOption = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Go on: keep in step with the folder and its feeds.yaml")
+    ] = False,
+    every: Annotated[float, typer.Option(min=1, help="With --watch: seconds between two looks at everything")] = 900,
+) -> None:
     """Bring the index in step with the articles; what has not changed is skipped."""
     from assistant.chain import sync as sync_index
     from assistant.embeddings import load_embeddings
     from assistant.index import Index
 
     settings = Settings.load(corpus_dir=corpus)
+    if watch:
+        _watch(settings, every)
+        return
     index = Index(settings, load_embeddings(settings))
     with _progress() as progress:
         report = sync_index(settings, index, progress)
@@ -55,6 +65,24 @@ def sync(corpus: CorpusOption = None) -> None:
     )
     if report.problems:
         raise typer.Exit(1)
+
+
+def _watch(settings: Settings, every: float) -> None:
+    import signal
+    import threading
+
+    from assistant.embeddings import load_embeddings
+    from assistant.watching import Watch
+
+    def say(line: str) -> None:
+        _ERR.print(f"[dim]{datetime.now():%H:%M:%S}[/] {_plain(line)}", highlight=False, soft_wrap=True)
+
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    say(f"Watching {settings.corpus_dir}; stop with Ctrl-C.")
+    with suppress(KeyboardInterrupt):
+        Watch(settings, load_embeddings(settings), say, every=every).run(stop)
+    say("Stopped.")
 
 
 @app.command()
