@@ -1,4 +1,4 @@
-"""The command line: `sync`, `add`, `ask`, `password`; the server and the evaluation add their own commands."""
+"""The command line: `sync`, `add`, `copies`, `ask`, `password`; server and evaluation add their own commands."""
 
 import sys
 from contextlib import suppress
@@ -121,6 +121,34 @@ def add(
         raise IndexLockedError(report.problem)
     if report.count(State.REFUSED):
         raise typer.Exit(1)
+
+
+@app.command()
+def copies(
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON: for each copy the article and the share")] = False,
+    corpus: CorpusOption = None,
+) -> None:
+    """List the articles that are copies of others: syndicated, cut, or edited a little."""
+    import json
+    from dataclasses import asdict
+
+    from assistant.articles import load_corpus
+    from assistant.copies import find_copies
+
+    settings = Settings.load(corpus_dir=corpus)
+    there = load_corpus(settings.corpus_dir, settings.data_dir / "articles.db")
+    _report(there.problems)
+    links = find_copies(there.articles)
+    if as_json:
+        typer.echo(json.dumps({key: asdict(link) for key, link in links.items()}, indent=2))
+        return
+    console = Console(highlight=False)
+    for original in dict.fromkeys(link.of for link in links.values()):
+        console.print(_plain(original), soft_wrap=True)
+        for key, link in links.items():
+            if link.of == original:
+                console.print(f"    {link.share:.0%}  {_plain(key)}", soft_wrap=True)
+    _ERR.print(f"{len(links)} of {len(there.articles)} articles are copies.", highlight=False)
 
 
 @app.command()
