@@ -99,10 +99,11 @@ def add(
     """Add articles to the corpus folder, below `added/`, and index them."""
     from assistant.adding import Adding, State, sources_of
     from assistant.embeddings import load_embeddings
+    from assistant.incoming import MAX_FILE_BYTES
     from assistant.index import Index
 
     settings = Settings.load(corpus_dir=corpus)
-    given = sources_of(sources, sys.stdin.buffer.read)
+    given = sources_of(sources, lambda: sys.stdin.buffer.read(MAX_FILE_BYTES + 1))
     index = Index(settings, load_embeddings(settings))
     with _progress("Reading") as reading, _progress() as indexing:
         report = Adding(settings, index).add(

@@ -176,6 +176,7 @@ def _parsed(raw: bytes, correction: bytes | None, file: _File, parser: Parser) -
     kind = file.path.suffix.lower()
     if kind not in (".md", ".txt"):
         found = files.read(Given(name, raw), parser, correction)
+        files.refuse_links(found, name)
         return found.model_copy(update={"parts": tuple(_named(part, file.id) for part in found.parts)})
     if kind == ".txt":
         raw = _as_utf8(raw, name)

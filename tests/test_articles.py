@@ -329,13 +329,14 @@ def test_dropping_a_file_of_any_format_is_enough(tmp_path: Path) -> None:
     write(tmp_path / "more.zip", samples.packed({"in/letter.eml": samples.eml(), "bad.pdf": b"x"}))
     write(tmp_path / "lost.pdf.yaml", "outlet: x\n")
     write(tmp_path / "old.doc", b"x")
+    write(tmp_path / "feed.html", samples.rss(samples.item("https://a.example/x")))
     corpus = load_corpus(tmp_path, tmp_path / "data" / "articles.db")
     found = {article.id: article for article in corpus.articles}
     key = next(key for key in found if key.startswith("export.jsonl/"))
     assert set(found) == {"quay.pdf", "minutes.docx", "old.txt", key, "more.zip/in/letter.eml"}
     assert (found["quay.pdf"].outlet, found["quay.pdf"].published) == ("The Gazette", date(2026, 3, 14))
     assert "Müßiggänger" in found["old.txt"].text
-    assert set(corpus.problems) == {"export.jsonl:2", "more.zip/bad.pdf", "lost.pdf.yaml", "old.doc"}
+    assert set(corpus.problems) == {"export.jsonl:2", "more.zip/bad.pdf", "lost.pdf.yaml", "old.doc", "feed.html"}
     assert "no file lost.pdf beside it" in corpus.problems["lost.pdf.yaml"]
 
 

@@ -17,6 +17,7 @@ from pypdf import PdfWriter
 from samples import FERRY, QUAY
 
 from assistant import formats
+from assistant.addresses import canonical
 from assistant.articles import Article, ArticleError
 from assistant.formats import FILE_TYPES, Given, archive, exports, feeds, files, sidecar
 from assistant.formats.contents import Contents
@@ -398,6 +399,54 @@ def test_memory_is_limited() -> None:
 def test_no_file_gets_past_the_readers_as_another_error(suffix: str, raw: bytes) -> None:
     with contextlib.suppress(ArticleError):
         assert all(part.article.text.strip() for part in formats.read(Given(f"x{suffix}", raw)).parts)
+
+
+def test_the_worker_sees_no_key_and_imports_nothing_from_where_we_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "secret")
+    monkeypatch.chdir(tmp_path)
+    for name in ("json.py", "pypdf.py", "trafilatura.py"):
+        (tmp_path / name).write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    with Parser() as parser:
+        assert parser.read(Given("a.pdf", samples.pdf(QUAY))).parts
+        assert parser._process is not None
+        assert b"secret" not in Path(f"/proc/{parser._process.pid}/environ").read_bytes()
+    assert not (tmp_path / "ran").exists()
+
+
+# -- what an address tells ---------------------------------------------------------------------------------------------
+
+
+def test_no_file_claims_the_address_of_another_site() -> None:
+    def urls(raw: bytes, type: str) -> list[tuple[str | None, tuple[str, ...]]]:
+        found = formats.read(Given("x", raw, "https://evil.example/x?utm_source=a", type))
+        return [(part.article.url, part.article.sources) for part in found.parts]
+
+    theirs, own = "https://bank.example/a", "https://evil.example/y"
+    markdown = f"---\ntitle: A\nurl: {theirs}\n---\nWords."
+    assert urls(markdown.encode(), "text/markdown") == [("https://evil.example/x", ())]
+    several = samples.jsonl(
+        samples.record(id=1, url=theirs), samples.record(id=2, url=own), samples.record(id=3, url="")
+    )
+    assert urls(several, "application/x-ndjson") == [(None, (theirs,)), (own, ()), (None, ())]
+
+
+@pytest.mark.parametrize(
+    ("claimed", "url", "known"),
+    [
+        ("https://www.a.example/story", "https://a.example/story?utm_source=x#top", "https://www.a.example/story"),
+        ("https://a.example/", "https://a.example/story", "https://a.example/story"),
+        ("https://b.example/story", "https://a.example/story", "https://a.example/story"),
+        ("javascript:alert(1)", "https://a.example/story", "https://a.example/story"),
+        (None, "HTTPS://A.example:443/s?id=1&gallery=2&fbclid=3", "https://a.example/s?id=1&gallery=2"),
+        (None, "https://a.example/s?12345", "https://a.example/s?12345"),
+        ("https://[broken", "https://a.example/s", "https://a.example/s"),
+        (None, None, None),
+    ],
+)
+def test_addresses(claimed: str | None, url: str | None, known: str | None) -> None:
+    assert canonical(claimed, url) == known
 
 
 # -- corrections -------------------------------------------------------------------------------------------------------

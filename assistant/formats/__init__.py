@@ -9,8 +9,9 @@ from io import BytesIO
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from assistant.addresses import canonical
 from assistant.articles import Article, ArticleError, plain, read_article
-from assistant.formats.contents import UNNAMED, Contents, make, name_as_title
+from assistant.formats.contents import UNNAMED, Contents, Part, make, name_as_title
 from assistant.formats.encoding import decode
 from assistant.formats.feeds import is_feed
 
@@ -61,16 +62,28 @@ def read(given: Given) -> Contents:
     contents = _READERS[kind](given)
     if given.url is None:
         return contents
-    # What the format itself does not say, the address does.
-    known: dict[str, object] = {"url": given.url, "outlet": urlsplit(given.url).hostname, "fetched": given.fetched}
-    parts = tuple(part.model_copy(update={"article": _known(part.article, known)}) for part in contents.parts)
+    alone = len(contents.parts) == 1
+    parts = tuple(Part(key=part.key, article=_found_at(part.article, given, alone)) for part in contents.parts)
     return contents.model_copy(update={"parts": parts})
 
 
-def _known(article: Article, known: dict[str, object]) -> Article:
-    fields = article.model_dump()
-    missing = {key: value for key, value in known.items() if value and fields.get(key) is None}
-    return Article.model_validate({**fields, **missing})
+def _found_at(article: Article, given: Given, alone: bool) -> Article:
+    """The article with what its address tells: where and when it was found, and the outlet if it does not say one.
+
+    No file may claim another site's address, else it could pass for a new version of an article there. Such a claim is
+    kept among the sources. Several articles of one file do not have the file's address.
+    """
+    own = canonical(article.url, given.url)
+    if not alone and own == canonical(None, given.url):
+        own = None
+    elsewhere = (article.url,) if article.url and article.url != own and not alone else ()
+    known = {
+        "url": own,
+        "sources": (*article.sources, *elsewhere),
+        "outlet": article.outlet or urlsplit(given.url or "").hostname,
+        "fetched": article.fetched or given.fetched,
+    }
+    return Article.model_validate({**article.model_dump(), **known})
 
 
 def kind_of(given: Given) -> str:
@@ -121,7 +134,7 @@ def _packed(raw: bytes, name: str) -> str | None:
         return "docx"
     if "[Content_Types].xml" in inside or "mimetype" in inside:
         raise ArticleError(f"{name}: a document of a kind that cannot be read; save it as PDF or .docx")
-    raise ArticleError(f"{name}: an archive; give it a name that ends in .zip")
+    raise ArticleError(f"{name}: an archive; save it under a name that ends in .zip, and add that")
 
 
 def _by_type(type: str, suffix: str) -> str:

@@ -80,6 +80,7 @@ def _unpacked(given: Given, parser: Parser) -> Contents:
             if isinstance(content, ArticleError):
                 raise content
             found = parser.read(Given(f"{given.name}/{inner}", content))
+            refuse_links(found, f"{given.name}/{inner}")
         except ArticleError as error:
             problems[f"/{inner}"] = str(error)
             continue
@@ -89,3 +90,13 @@ def _unpacked(given: Given, parser: Parser) -> Contents:
     if not parts and not problems:
         raise ArticleError(f"{given.name}: there are no articles in it; it may hold {' '.join(LARGEST)}")
     return Contents(parts=tuple(parts), problems=problems)
+
+
+def refuse_links(contents: Contents, name: str) -> None:
+    """Refuse what is no article but leads to some, where nobody follows it.
+
+    Raises:
+        ArticleError: it is a feed or sitemap.
+    """
+    if contents.links:
+        raise ArticleError(f"{name}: a feed or sitemap; put its address into feeds.yaml, or `assistant add` it")

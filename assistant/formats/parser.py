@@ -1,6 +1,7 @@
 """Parsing in a process of its own, with a limit on time, that is started when it is first needed."""
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -11,6 +12,8 @@ from assistant.formats import Given
 from assistant.formats.contents import Contents
 
 SECONDS = 60.0
+#: What the process needs of the environment; keys are in the rest.
+_ENVIRONMENT = frozenset("PATH PYTHONPATH PYTHONHOME LD_LIBRARY_PATH LANG LC_ALL LC_CTYPE TZ TMPDIR".split())
 
 
 class Parser:
@@ -67,9 +70,11 @@ class Parser:
 
 
 def _started() -> subprocess.Popen[bytes]:
-    # A session of its own: Ctrl-C reaches us alone, and we end it.
+    # A session of its own: Ctrl-C reaches us alone, and we end it. -P: a folder of downloads, which may well be the
+    # working directory, is no place to import from.
     return subprocess.Popen(
-        [sys.executable, "-m", "assistant.formats.worker"],
+        [sys.executable, "-P", "-m", "assistant.formats.worker"],
+        env={name: value for name, value in os.environ.items() if name in _ENVIRONMENT},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

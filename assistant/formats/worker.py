@@ -1,7 +1,7 @@
 """The process in which files of others are parsed: a parser that hangs, runs wild or breaks down takes nothing with it.
 
 It reads requests from standard input and answers on standard output: a line of JSON that says how much follows, then
-that. It never sees an address or a key, and opens nothing.
+that. It sees no setting and no key, and opens nothing.
 """
 
 import json
