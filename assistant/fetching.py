@@ -150,7 +150,9 @@ class Fetcher:
             FetchError: as `fetch`.
         """
         conditions = {"If-None-Match": etag, "If-Modified-Since": modified}
-        return self._fetch(url, types, {name: value for name, value in conditions.items() if value})
+        # What else a server may have sent does not go into a header again.
+        fit = {name: value for name, value in conditions.items() if value and value.isascii() and value.isprintable()}
+        return self._fetch(url, types, fit)
 
     def _fetch(self, url: str, types: Collection[str], conditions: Mapping[str, str]) -> Page | None:
         deadline = time.monotonic() + self._seconds
