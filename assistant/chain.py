@@ -408,9 +408,11 @@ def sync(settings: Settings, index: Index, progress: Progress = lambda done, tot
         CorpusError: the folder is missing, or neither it nor the index holds an article.
         IndexLockedError: see `Index.sync`.
     """
-    corpus = load_corpus(settings.corpus_dir)
+    corpus = load_corpus(settings.corpus_dir, settings.data_dir / "articles.db")
     if not corpus.articles and not corpus.problems:
-        raise CorpusError(f"The corpus folder {settings.corpus_dir} holds no articles (.md or .txt). Put some in.")
+        raise CorpusError(
+            f"The corpus folder {settings.corpus_dir} holds no articles. Put some in, or `assistant add` some."
+        )
     if not corpus.articles and not index.snapshot.passages:
         raise CorpusError("No article can be read:\n" + "\n".join(corpus.problems.values()))
     return index.sync(corpus, progress)

@@ -1,6 +1,7 @@
-"""The command line: `sync`, `add`, `ask`, `password`; other parts, such as the server, add their own commands."""
+"""The command line: `sync`, `add`, `copies`, `ask`, `password`; other parts, such as the server, add their own."""
 
 import sys
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -41,13 +42,22 @@ def main() -> None:
 
 
 @app.command()
-def sync(corpus: CorpusOption = None) -> None:
+def sync(
+    corpus: CorpusOption = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Go on: keep in step with the folder and its feeds.yaml")
+    ] = False,
+    every: Annotated[float, typer.Option(min=1, help="With --watch: seconds between two looks at everything")] = 900,
+) -> None:
     """Bring the index in step with the articles; what has not changed is skipped."""
     from assistant.chain import sync as sync_index
     from assistant.embeddings import load_embeddings
     from assistant.index import Index
 
     settings = Settings.load(corpus_dir=corpus)
+    if watch:
+        _watch(settings, every)
+        return
     index = Index(settings, load_embeddings(settings))
     try:
         with _progress() as progress:
@@ -69,20 +79,43 @@ def sync(corpus: CorpusOption = None) -> None:
         raise typer.Exit(1)
 
 
+def _watch(settings: Settings, every: float) -> None:
+    import signal
+    import threading
+
+    from assistant.embeddings import load_embeddings
+    from assistant.watching import Watch
+
+    def say(line: str) -> None:
+        _ERR.print(f"[dim]{datetime.now():%H:%M:%S}[/] {_plain(line)}", highlight=False, soft_wrap=True)
+
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    say(f"Watching {settings.corpus_dir}; stop with Ctrl-C.")
+    with suppress(KeyboardInterrupt):
+        Watch(settings, load_embeddings(settings), say, every=every).run(stop)
+    say("Stopped.")
+
+
 @app.command()
 def add(
     sources: Annotated[
-        list[str], typer.Argument(help="Files, folders and addresses of web pages", metavar="PATH|URL …")
+        list[str],
+        typer.Argument(
+            help="Files, folders, zip archives, patterns, addresses of pages, feeds or sitemaps, - for standard input",
+            metavar="PATH|URL|- …",
+        ),
     ],
     corpus: CorpusOption = None,
 ) -> None:
     """Add articles to the corpus folder, below `added/`, and index them."""
     from assistant.adding import Adding, State, sources_of
     from assistant.embeddings import load_embeddings
+    from assistant.incoming import MAX_FILE_BYTES
     from assistant.index import Index
 
     settings = Settings.load(corpus_dir=corpus)
-    given = sources_of(sources)
+    given = sources_of(sources, lambda: sys.stdin.buffer.read(MAX_FILE_BYTES + 1))
     index = Index(settings, load_embeddings(settings))
     with _progress("Reading") as reading, _progress() as indexing:
         report = Adding(settings, index).add(
@@ -101,6 +134,34 @@ def add(
         raise IndexLockedError(report.problem)
     if report.count(State.REFUSED):
         raise typer.Exit(1)
+
+
+@app.command()
+def copies(
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON: for each copy the article and the share")] = False,
+    corpus: CorpusOption = None,
+) -> None:
+    """List the articles that are copies of others: syndicated, cut, or edited a little."""
+    import json
+    from dataclasses import asdict
+
+    from assistant.articles import load_corpus
+    from assistant.copies import find_copies
+
+    settings = Settings.load(corpus_dir=corpus)
+    there = load_corpus(settings.corpus_dir, settings.data_dir / "articles.db")
+    _report(there.problems)
+    links = find_copies(there.articles)
+    if as_json:
+        typer.echo(json.dumps({key: asdict(link) for key, link in links.items()}, indent=2))
+        return
+    console = Console(highlight=False)
+    for original in dict.fromkeys(link.of for link in links.values()):
+        console.print(_plain(original), soft_wrap=True)
+        for key, link in links.items():
+            if link.of == original:
+                console.print(f"    {link.share:.0%}  {_plain(key)}", soft_wrap=True)
+    _ERR.print(f"{len(links)} of {len(there.articles)} articles are copies.", highlight=False)
 
 
 @app.command()

@@ -12,7 +12,7 @@ import ssl
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,7 +30,7 @@ from assistant.errors import AssistantError
 AGENT = "StoryAssistant"
 _HEADERS: dict[bytes | str, bytes | str] = {
     "User-Agent": f"{AGENT}/{__version__}",
-    "Accept": "text/html, application/xhtml+xml, text/plain;q=0.9, text/markdown;q=0.9",
+    "Accept": "text/html, application/xhtml+xml, text/plain;q=0.9, text/markdown;q=0.9, */*;q=0.5",
     "Accept-Encoding": "gzip, identity",
     "Connection": "close",
 }
@@ -54,18 +54,28 @@ _LOCAL_LINK = tuple(ipaddress.ip_network(network) for network in ("168.63.129.16
 
 
 class FetchError(AssistantError):
-    """A page was not fetched. The message says why; it never tells an address of the own network."""
+    """A page was not fetched. The message says why; it never tells an address of the own network.
+
+    `retry_after` is for how many seconds the server asks to be left alone, where it does.
+    """
+
+    retry_after: float | None = None
 
 
 @dataclass(frozen=True)
 class Page:
-    """What an address gave: `url` is where it was found in the end, `charset` what the server says it is written in."""
+    """What an address gave: `url` is where it was found in the end, `charset` what the server says it is written in.
+
+    `etag` and `modified` are for asking again whether it has changed.
+    """
 
     url: str
     type: str
     charset: str | None
     body: bytes
     fetched: datetime
+    etag: str = ""
+    modified: str = ""
 
 
 def system_resolver(host: str, port: int) -> list[str]:
@@ -122,12 +132,29 @@ class Fetcher:
         self._max_bytes = max_bytes
         self._max_redirects = max_redirects
 
-    def fetch(self, url: str) -> Page:
-        """The page at `url`, after its redirects.
+    def fetch(self, url: str, types: Collection[str] = TYPES) -> Page:
+        """The page at `url`, after its redirects; `types` are the media types that it may have.
 
         Raises:
             FetchError: it is not to be fetched, or cannot be.
         """
+        page = self._fetch(url, types, {})
+        if page is None:
+            raise FetchError(f"{url} answers with status 304, which was not asked for.")
+        return page
+
+    def fetch_if_changed(self, url: str, etag: str, modified: str, types: Collection[str] = TYPES) -> Page | None:
+        """The page at `url`, None if it is still the one that came with `etag` and `modified` (RFC 9110, 13.1).
+
+        Raises:
+            FetchError: as `fetch`.
+        """
+        conditions = {"If-None-Match": etag, "If-Modified-Since": modified}
+        # What else a server may have sent does not go into a header again.
+        fit = {name: value for name, value in conditions.items() if value and value.isascii() and value.isprintable()}
+        return self._fetch(url, types, fit)
+
+    def _fetch(self, url: str, types: Collection[str], conditions: Mapping[str, str]) -> Page | None:
         deadline = time.monotonic() + self._seconds
         backend = _Pinned(self._addresses, self._network, deadline)
         trust = self._trust or httpx.create_ssl_context()
@@ -141,10 +168,11 @@ class Fetcher:
                 rules = asked[origin]
                 if rules is not None and not rules.can_fetch(str(at), AGENT):
                     raise FetchError(f"{at.host} asks in its robots.txt not to be read by programs.")
-                with _open(pool, at, deadline) as response:
+                with _open(pool, at, deadline, conditions) as response:
                     onward = _onward(at, response)
                     if onward is None:
-                        return self._read(at, response, deadline)
+                        unchanged = conditions and response.status == 304
+                        return None if unchanged else self._read(at, response, deadline, types)
                 at = onward
         raise FetchError(f"{url} is redirected more than {self._max_redirects} times.")
 
@@ -178,20 +206,24 @@ class Fetcher:
             place = onward
         return None
 
-    def _read(self, at: httpx.URL, response: httpcore.Response, deadline: float) -> Page:
+    def _read(self, at: httpx.URL, response: httpcore.Response, deadline: float, types: Collection[str]) -> Page:
         if response.status != 200:
-            raise FetchError(f"{at} answers with status {response.status}.")
+            failure = FetchError(f"{at} answers with status {response.status}.")
+            wait = _header(response, b"retry-after")
+            failure.retry_after = float(wait) if re.fullmatch(r"\d{1,6}", wait) else None
+            raise failure
         said = Message()
         said["Content-Type"] = _header(response, b"content-type")
         kind = str(said["Content-Type"]).partition(";")[0].strip().lower()
-        if kind not in TYPES:
+        if kind not in types:
             shown = re.sub(r"[^\w/+.-]", "", kind)[:60]
             raise FetchError(f"{at} is no page of text{f' but {shown}' if shown else ''}.")
         length = _header(response, b"content-length")
         if length.isdigit() and int(length) > self._max_bytes:
             raise _too_long(self._max_bytes)
         body = b"".join(_body(response, self._max_bytes, deadline))
-        return Page(str(at), kind, said.get_content_charset(), body, datetime.now(UTC))
+        etag, modified = (_header(response, name)[:500] for name in (b"etag", b"last-modified"))
+        return Page(str(at), kind, said.get_content_charset(), body, datetime.now(UTC), etag, modified)
 
 
 def check_url(url: str) -> httpx.URL:
@@ -275,12 +307,16 @@ class _Stream(httpcore.NetworkStream):
 
 
 @contextmanager
-def _open(pool: httpcore.ConnectionPool, at: httpx.URL, deadline: float) -> Iterator[httpcore.Response]:
+def _open(
+    pool: httpcore.ConnectionPool, at: httpx.URL, deadline: float, more: Mapping[str, str] | None = None
+) -> Iterator[httpcore.Response]:
     """The response from one address. The TLS server name and the Host header are those of the name."""
+    headers: dict[bytes | str, bytes | str] = {**_HEADERS, "Host": at.netloc.decode("ascii")}
+    headers.update(more or {})
     target = httpcore.URL(scheme=at.raw_scheme, host=at.raw_host, port=at.port, target=at.raw_path)
     try:
         _left(deadline)
-        with pool.stream("GET", target, headers={**_HEADERS, "Host": at.netloc.decode("ascii")}) as response:
+        with pool.stream("GET", target, headers=headers) as response:
             yield response
     except httpcore.TimeoutException:
         raise _too_slow() from None

@@ -23,7 +23,9 @@ class Settings(BaseSettings):
         env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True, populate_by_name=True
     )
 
-    corpus_dir: Path = Field(Path("corpus"), description="Folder of articles: .md with front matter, .txt")
+    corpus_dir: Path = Field(
+        Path("corpus"), description="Folder of articles, in any of the formats of docs/articles.md"
+    )
     data_dir: Path = Field(
         Path(".assistant"), description="Folder for feedback, and for the index, which can be made again"
     )

@@ -43,5 +43,5 @@ def plain(text: str) -> str:
 
 def report_problems(problems: dict[str, str]) -> None:
     """Say which articles were left out, and why."""
-    for problem in problems.values():
+    for problem in dict.fromkeys(problems.values()):
         ERR.print(f"[yellow]Left out:[/] {plain(problem)}", highlight=False, soft_wrap=True)

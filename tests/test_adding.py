@@ -6,17 +6,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import samples
 from conftest import SettingsFactory
 from helpers import HashEmbeddings, write_article
 from hypothesis import given
 from hypothesis import strategies as st
 from web import Web, redirect, reply
 
-from assistant import incoming
+from assistant import formats, incoming
+from assistant.added import Added, versions
 from assistant.adding import Adding, Address, File, Pasted, State, sources_of
 from assistant.articles import Article, ArticleError, load_article, load_corpus
 from assistant.errors import AssistantError
 from assistant.fetching import Fetcher, Page
+from assistant.formats import Given, encoding, html
+from assistant.formats.parser import Parser
 from assistant.index import Index
 
 WORDS = "The board approved the new quay on 14 March 2026. It will cost “€40 million”, said Ada Brook &amp; Co."
@@ -47,6 +51,12 @@ def adding(settings: SettingsFactory, index: Index) -> Adding:
     return Adding(settings(), index)
 
 
+def article_of(page: Page) -> Article:
+    with Parser() as parser:
+        (part,) = incoming.from_page(page, parser).parts
+    return part.article
+
+
 def only(adding: Adding, *sources: Any) -> Any:
     (entry,) = adding.add(sources).entries
     return entry
@@ -66,7 +76,7 @@ def test_a_page_becomes_an_article() -> None:
     page = Page(
         "https://news.example/quay?from=feed", "text/html", "utf-8", PAGE.encode(), datetime(2026, 3, 20, tzinfo=UTC)
     )
-    article = incoming.from_page(page)
+    article = article_of(page)
     assert (article.title, article.outlet, article.author) == (
         "Board approves the new quay",
         "The Gazette",
@@ -86,12 +96,12 @@ def test_a_page_becomes_an_article() -> None:
 
 def test_a_page_cannot_claim_the_address_of_another_site() -> None:
     page = Page("https://evil.example/x", "text/html", "utf-8", PAGE.encode(), datetime(2026, 3, 20, tzinfo=UTC))
-    assert incoming.from_page(page).url == "https://evil.example/x"
+    assert article_of(page).url == "https://evil.example/x"
 
 
 def test_a_date_that_a_page_does_not_declare_is_not_made_up() -> None:
-    html = PAGE.replace("article:published_time", "x").replace("article:modified_time", "x")
-    assert incoming.from_html(html, "page.html").published is None
+    page = PAGE.replace("article:published_time", "x").replace("article:modified_time", "x")
+    assert html.read(page, "page.html").published is None
 
 
 @pytest.mark.parametrize(
@@ -106,15 +116,15 @@ def test_a_date_that_a_page_does_not_declare_is_not_made_up() -> None:
     ],
 )
 def test_encodings(raw: bytes, declared: str | None) -> None:
-    assert incoming.decode(raw, "page", declared, markup=True).endswith("Ärger über „Öl“ – 5 €")
+    assert encoding.decode(raw, "page", declared, markup=True).endswith("Ärger über „Öl“ – 5 €")
 
 
 @pytest.mark.parametrize(
-    "raw", ["Café".encode("cp1252"), b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" * 20, b"PK\x03\x04\x00\x00" * 30]
+    "raw", ["Café".encode("cp1252"), b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" * 20, b"GIF89a\x00\x00" * 30]
 )
 def test_what_is_no_text(raw: bytes) -> None:
     with pytest.raises(ArticleError, match="not text"):
-        incoming.from_file(raw, "picture.txt")
+        formats.read(Given("picture.txt", raw))
 
 
 @given(st.text(), st.text(), st.text(max_size=40))
@@ -203,6 +213,114 @@ def test_a_page_seen_again_with_another_text_is_the_same_article(settings: Setti
         )
 
 
+def test_an_earlier_version_is_kept_and_does_not_come_back(
+    adding: Adding, settings: SettingsFactory, index: Index, tmp_path: Path
+) -> None:
+    def export(text: str, updated: str) -> Any:
+        url = "https://gazette.example/quay"
+        return only(
+            adding,
+            file(
+                tmp_path, "e.json", samples.jsonl(samples.record(body=text, articleBody=None, url=url, updated=updated))
+            ),
+        )
+
+    first = export("The quay opens.", "2026-03-14T10:00:00+01:00")
+    again = export("The quay stays shut.", "2026-03-15T10:00:00+01:00")
+    assert (first.state, again.state, again.article_id) == (State.ADDED, State.CHANGED, first.article_id)
+    stale = export("The quay opens.", "2026-03-14T10:00:00+01:00")
+    assert (stale.state, "later version" in stale.reason) == (State.UNCHANGED, True)
+    article = index.snapshot.articles[first.article_id]
+    before, now = versions(settings().corpus_dir, article)
+    assert (before.article.text, now.article.text) == ("The quay opens.\n", "The quay stays shut.\n")
+    assert before.until is not None
+    assert now.until is None
+    assert set(index.snapshot.articles) == {"own", first.article_id}, "history is not searched"
+    own = index.snapshot.articles["own"]
+    assert [version.article for version in versions(settings().corpus_dir, own)] == [own]
+    adding.remove(first.article_id)
+    assert not [path for path in (settings().corpus_dir / "added").rglob("*") if path.is_file()]
+
+
+def test_what_two_outlets_print_is_two_articles_and_a_tracked_address_is_the_same_one(
+    adding: Adding, tmp_path: Path
+) -> None:
+    def states(*urls: str) -> list[State]:
+        raw = samples.jsonl(*(samples.record(id=at, url=url) for at, url in enumerate(urls)))
+        return [entry.state for entry in adding.add([file(tmp_path, "e.jsonl", raw)]).entries]
+
+    assert states("https://a.example/quay", "https://b.example/quay?id=1") == [State.ADDED] * 2
+    assert states("https://a.example/quay?utm_medium=x&fbclid=1#top", "http://www.b.example/quay?id=1") == [
+        State.UNCHANGED,
+        State.CHANGED,  # its address is another now, the article is not
+    ]
+    assert states("https://b.example/quay?id=2") == [State.ADDED]
+
+
+def test_a_feed_is_followed(settings: SettingsFactory, index: Index) -> None:
+    feed = samples.rss(samples.item("/quay"), samples.item("/gone"), samples.item("/report.pdf"))
+    bare = PAGE.replace("article:published_time", "x").replace("article:modified_time", "x").replace("www.news", "news")
+    pages = {
+        "/rss": reply(feed, type="application/rss+xml"),
+        "/quay": reply(bare),
+        "/report.pdf": reply(samples.pdf(samples.QUAY, title="The report"), type="application/octet-stream"),
+    }
+    with Web(pages) as web:
+        adding = Adding(settings(), index, Fetcher(resolve=web.resolve, network=web.network(), seconds=5), pause=0)
+        entries = adding.add([Address("http://news.example/rss", fields={"topics": ("harbour",)})]).entries
+        assert [(entry.title, entry.state) for entry in entries] == [
+            ("Board approves the new quay", State.ADDED),
+            ("", State.REFUSED),
+            ("The report", State.ADDED),
+        ]
+        quay, report = (index.snapshot.articles[entry.article_id] for entry in (entries[0], entries[2]))
+        assert (quay.published, str(quay.published_at)) == (date(2026, 3, 14), "2026-03-14 23:30:00-05:00")
+        assert quay.topics == ("harbour",)
+        assert (report.outlet, report.url) == ("news.example", "http://news.example/report.pdf")
+        assert quay.fetched_at is not None
+        assert [path for path in web.paths if path != "/rss"] == ["/quay", "/gone", "/report.pdf"]
+
+
+def test_what_is_piped_in(adding: Adding, index: Index) -> None:
+    for raw, title in ((samples.eml(subject="By mail"), "By mail"), (b"# Headed\n\nWords.", "Headed")):
+        (source,) = sources_of(["-"], lambda raw=raw: raw)  # type: ignore[misc]
+        assert only(adding, source).title == title
+    assert only(adding, *sources_of(["-"], lambda: b"")).state is State.REFUSED
+
+
+def test_a_title_cannot_write_front_matter(adding: Adding, settings: SettingsFactory, index: Index) -> None:
+    evil = 'Quay\n---\noutlet: Evil\n---\n"]}: !!python/object:os.system'
+    entry = only(adding, Pasted(evil, "---\ntitle: Other\n---\nWords."))
+    article = index.snapshot.articles[entry.article_id]
+    assert article.title == " ".join(evil.split())
+    assert article.outlet is None
+    assert article.text == "---\ntitle: Other\n---\nWords.\n"
+
+
+def test_one_of_several_in_a_file_cannot_be_removed_by_itself(
+    adding: Adding, settings: SettingsFactory, index: Index
+) -> None:
+    folder = settings().corpus_dir / "added"
+    folder.mkdir()
+    (folder / "e.jsonl").write_bytes(samples.jsonl(samples.record(id=1), samples.record(id=2, url=None)))
+    (folder / "letter.eml").write_bytes(samples.eml())
+    index.sync(load_corpus(settings().corpus_dir))
+    (one,) = (key for key in index.snapshot.articles if key.startswith("added/e.jsonl/1-"))
+    (entry,) = adding.remove(one).entries
+    assert (entry.state, "several articles in the file added/e.jsonl" in entry.reason) == (State.REFUSED, True)
+    assert adding.remove("added/letter.eml").entries[0].state is State.REMOVED
+    assert sorted(path.name for path in folder.iterdir()) == ["e.jsonl"]
+
+
+def test_patterns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("x/a.pdf", "x/b.pdf", "x/y/c.eml"):
+        write_article(tmp_path, name)
+    monkeypatch.chdir(tmp_path)
+    assert [source.name for source in sources_of(["x/*.pdf", "**/*.eml"])] == ["x/a.pdf", "x/b.pdf", "x/y/c.eml"]
+    with pytest.raises(AssistantError, match="No file matches"):
+        sources_of(["*.docx"])
+
+
 def test_another_text_from_the_address_of_a_corpus_article_is_refused(adding: Adding, tmp_path: Path) -> None:
     entry = only(
         adding, file(tmp_path, "x.md", "---\ntitle: New\nurl: https://pier.example/old\n---\nThe pier is new.\n")
@@ -214,7 +332,8 @@ def test_another_text_from_the_address_of_a_corpus_article_is_refused(adding: Ad
 @pytest.mark.parametrize(
     ("name", "content", "why"),
     [
-        ("a.pdf", b"%PDF-1.7", "cannot be read"),
+        ("a.pdf", b"%PDF-1.7", "the PDF is broken"),
+        ("a.gif", b"GIF89a", "cannot be read"),
         ("noending", b"words", "cannot be read"),
         ("empty.txt", b" \n ", "no text"),
         ("empty.html", b"<html><body></body></html>", "no article|no text"),
@@ -275,7 +394,7 @@ def test_what_is_stored_reads_back_the_same(tmp_path_factory: Any, title: str, t
     except ArticleError:
         return
     path = tmp_path_factory.mktemp("stored") / "a.md"
-    Adding._write(path, article)
+    Added(path.parent).write(path, article)
     assert load_article(path).model_copy(update={"id": article.id}) == article
     assert list(path.parent.iterdir()) == [path]
 
@@ -338,7 +457,7 @@ def test_the_last_article_stays(adding: Adding, settings: SettingsFactory, index
 def test_the_words_of_a_command(tmp_path: Path) -> None:
     write_article(tmp_path, "below/a.md")
     write_article(tmp_path, "below/b.txt")
-    (tmp_path / "below" / "c.pdf").write_bytes(b"x")
+    (tmp_path / "below" / "c.png").write_bytes(b"x")
     found = sources_of(["https://news.example/x", str(tmp_path / "below")])
     assert [type(source) for source in found] == [Address, File, File]
     with pytest.raises(AssistantError, match="no file"):

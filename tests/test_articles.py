@@ -2,17 +2,22 @@
 
 import os
 import re
+import time
 from datetime import date
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+import samples
 from helpers import make_article, write_article
 from hypothesis import given
 from hypothesis import strategies as st
 
+from assistant import articles
+from assistant import folder as folder_module
 from assistant.articles import Article, ArticleError, load_article, load_corpus
 from assistant.errors import CorpusError
+from assistant.formats import Given, files
 
 LINES = st.text(alphabet=st.characters(exclude_categories=["C", "Zl", "Zp"]), min_size=1, max_size=40).filter(
     lambda line: bool(line.strip())
@@ -244,7 +249,16 @@ def test_an_empty_folder_is_an_empty_corpus(tmp_path: Path) -> None:
 
 
 def test_what_is_not_an_article(tmp_path: Path) -> None:
-    for name in ("README.md", "deep/readme.md", "LICENSE.txt", ".hidden.md", ".git/a.md", "a.html", "b.md.orig"):
+    for name in (
+        "README.md",
+        "deep/readme.md",
+        "LICENSE.txt",
+        ".hidden.md",
+        ".git/a.md",
+        "a_files/b.html",
+        "a.png",
+        "b.md.orig",
+    ):
         write_article(tmp_path, name)
     (tmp_path / "folder.md").mkdir()
     write_article(tmp_path, "folder.md/c.md")
@@ -271,6 +285,123 @@ def test_articles_come_in_the_order_of_their_paths(tmp_path: Path) -> None:
     for name in ("b.md", "a/z.md", "a.md", "c.txt"):
         write_article(tmp_path, name)
     assert [article.id for article in load_corpus(tmp_path).articles] == ["a/z", "a", "b", "c.txt"]
+
+
+# -- files of other formats, and what is kept of them ------------------------------------------------------------
+
+
+def age(folder: Path) -> None:
+    """Make all files an hour old: one that was only just written is read again, to be sure."""
+    then = time.time() - 3600
+    for path in folder.rglob("*"):
+        os.utime(path, (then, then))
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the files that are opened, and of those that are parsed with `!` before."""
+    seen: list[str] = []
+    load, read, article = files.load, files.read, articles.read_article
+
+    def counting_load(file: files.Local) -> Any:
+        seen.append(file.path.name)
+        return load(file)
+
+    def counting_read(given: Given, *rest: Any) -> Any:
+        seen.append(f"!{Path(given.name).name}")
+        return read(given, *rest)
+
+    def counting_article(raw: bytes, path: str, article_id: str) -> Any:
+        seen.append(f"!{Path(path).name}")
+        return article(raw, path, article_id)
+
+    monkeypatch.setattr(files, "load", counting_load)
+    monkeypatch.setattr(files, "read", counting_read)
+    monkeypatch.setattr(folder_module, "read_article", counting_article)
+    monkeypatch.setattr(folder_module, "_RACE", -(10**18))  # the time of a change of status cannot be set
+    return seen
+
+
+def test_dropping_a_file_of_any_format_is_enough(tmp_path: Path) -> None:
+    write(tmp_path / "quay.pdf", samples.pdf(samples.QUAY, title="The quay"))
+    write(tmp_path / "quay.pdf.yaml", "outlet: The Gazette\npublished: 2026-03-14\n")
+    write(tmp_path / "minutes.docx", samples.docx())
+    write(tmp_path / "old.txt", (samples.FERRY + " Müßiggänger und Größen, Ärzte, Öfen. " * 3).encode("cp1252"))
+    write(tmp_path / "export.jsonl", samples.jsonl(samples.record(id="a"), {"title": "no text"}))
+    write(tmp_path / "more.zip", samples.packed({"in/letter.eml": samples.eml(), "bad.pdf": b"x"}))
+    write(tmp_path / "lost.pdf.yaml", "outlet: x\n")
+    write(tmp_path / "old.doc", b"x")
+    write(tmp_path / "feed.html", samples.rss(samples.item("https://a.example/x")))
+    corpus = load_corpus(tmp_path, tmp_path / "data" / "articles.db")
+    found = {article.id: article for article in corpus.articles}
+    key = next(key for key in found if key.startswith("export.jsonl/"))
+    assert set(found) == {"quay.pdf", "minutes.docx", "old.txt", key, "more.zip/in/letter.eml"}
+    assert (found["quay.pdf"].outlet, found["quay.pdf"].published) == ("The Gazette", date(2026, 3, 14))
+    assert "Müßiggänger" in found["old.txt"].text
+    assert set(corpus.problems) == {"export.jsonl:2", "more.zip/bad.pdf", "lost.pdf.yaml", "old.doc", "feed.html"}
+    assert "no file lost.pdf beside it" in corpus.problems["lost.pdf.yaml"]
+
+
+def test_an_unchanged_file_is_not_opened_and_a_touched_one_not_parsed(tmp_path: Path, counted: list[str]) -> None:
+    kept = tmp_path / "data" / "articles.db"
+    folder = tmp_path / "corpus"
+    write_article(folder, "a.md")
+    write(folder / "b.pdf", samples.pdf(samples.QUAY))
+    age(folder)
+    first = load_corpus(folder, kept)
+    assert set(counted) == {"a.md", "!a.md", "b.pdf", "!b.pdf"}
+    counted.clear()
+    assert load_corpus(folder, kept) == first
+    assert counted == []
+    os.utime(folder / "b.pdf", (1, 1))
+    assert load_corpus(folder, kept) == first
+    assert counted == ["b.pdf"]
+    counted.clear()
+    write(folder / "b.pdf.yaml", "title: Mended\n")
+    write_article(folder, "a.md", "Other words.\n")
+    age(folder)
+    assert [article.title for article in load_corpus(folder, kept).articles] == ["A", "Mended"]
+    assert sorted(counted) == ["!a.md", "!b.pdf", "a.md", "b.pdf"]
+    (folder / "b.pdf.yaml").unlink()
+    (folder / "a.md").unlink()
+    assert [article.id for article in load_corpus(folder, kept).articles] == ["b.pdf"]
+
+
+def test_a_file_that_was_only_just_written_is_read_again(tmp_path: Path) -> None:
+    """Written twice within one tick of the clock it has the same size and time, and other words."""
+    folder, kept = tmp_path / "corpus", tmp_path / "articles.db"
+    path = write_article(folder, "a.txt", "One words.")
+    seen = path.stat()
+    load_corpus(folder, kept)
+    with path.open("r+b") as file:
+        file.write(b"Two words.")
+    os.utime(path, ns=(seen.st_atime_ns, seen.st_mtime_ns))
+    assert load_corpus(folder, kept).articles[0].text == "Two words."
+
+
+def test_what_is_kept_can_be_lost(tmp_path: Path) -> None:
+    folder, kept = tmp_path / "corpus", tmp_path / "articles.db"
+    write_article(folder, "a.md")
+    first = load_corpus(folder, kept)
+    kept.write_bytes(b"rubbish" * 1000)
+    assert load_corpus(folder, kept) == first
+    assert load_corpus(folder, kept) == first
+    kept.unlink()
+    assert load_corpus(folder, kept) == first
+
+
+def test_a_broken_file_of_many_keeps_those_that_it_had(tmp_path: Path) -> None:
+    folder, kept = tmp_path / "corpus", tmp_path / "articles.db"
+    folder.mkdir()
+    raw = samples.packed({"a.txt": "Some words.", "b.txt": "More words."})
+    write(folder / "b.zip", raw)
+    first = load_corpus(folder, kept)
+    write(folder / "b.zip", raw[: len(raw) // 2])
+    half = load_corpus(folder, kept)
+    assert half.articles == first.articles
+    assert "broken" in half.problems["b.zip"]
+    write(folder / "b.zip", raw)
+    assert load_corpus(folder, kept) == first
 
 
 # -- the digest --------------------------------------------------------------------------------------------------
