@@ -128,7 +128,7 @@ class Index:
     @property
     def loaded(self) -> Snapshot | None:
         """The revision that is in memory, if there is one and the index is open. Reads nothing and waits for nobody."""
-        return None if self._closed else self._snapshot
+        return None if self._closed.is_set() else self._snapshot
 
     def nearest(
         self,
