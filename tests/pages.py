@@ -89,7 +89,7 @@ class Chain:
         )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while it runs, its thread has an event loop, which other modules' tests do not bear
 def browser() -> Iterator[Browser]:
     """Headless Chromium."""
     try:

@@ -79,23 +79,26 @@ def nothing_scripted(provider: OpenAIServer) -> None:
 
 
 def ask(client: httpx.Client, stream: bool, **fields: Any) -> Answer:
-    """The final answer to one question, after looking at every answer on the way."""
+    """The final answer to one question, after looking at every sentence on the way."""
     start = time.monotonic()
     reply = client.post("/api/answer", json={"question": ASK, "stream": stream, **fields})
     assert time.monotonic() - start < AT_MOST
     assert reply.status_code == 200
     assert KEY not in reply.text
     if not stream:
-        answers = [Answer.model_validate(reply.json())]
+        answer = Answer.model_validate(reply.json())
     else:
         events = [block.split("\ndata: ") for block in reply.text.removesuffix("\n\n").split("\n\n")]
-        assert [name for name, _ in events] == ["event: answer"] * (len(events) - 1) + ["event: done"]
-        answers = [Answer.model_validate_json(data) for _, data in events]
-    for answer in answers:  # each could be the last that a reader sees
-        assert {int(n) for n in re.findall(r"\[(\d+)\]", answer.answer)} == {c.number for c in answer.citations}
-        assert not re.search(r"\[(?!\d+\])|(?<!\d)\]", answer.answer)
-        assert all(citation.quote in TOWER for citation in answer.citations)
-    return answers[-1]
+        names = ["searching", "sources", *["sentence"] * (len(events) - 3), "done"]
+        assert [name for name, _ in events] == [f"event: {name}" for name in names]
+        for shown in (json.loads(data) for _, data in events[2:-1]):  # each could be the last that a reader sees
+            assert shown["sentence"]["citations"] == [citation["number"] for citation in shown["citations"]] != []
+            assert all(citation["quote"] in TOWER for citation in shown["citations"])
+        answer = Answer.model_validate_json(events[-1][1])
+    assert {int(n) for n in re.findall(r"\[(\d+)\]", answer.answer)} == {c.number for c in answer.citations}
+    assert not re.search(r"\[(?!\d+\])|(?<!\d)\]", answer.answer)
+    assert all(citation.quote in TOWER for citation in answer.citations)
+    return answer
 
 
 def events(*datas: object) -> bytes:

@@ -49,7 +49,9 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
     made.close()
 
 
-@pytest.mark.parametrize(("filters", "passing"), CASES, ids=str)
+@pytest.mark.parametrize(
+    ("filters", "passing"), CASES, ids=lambda given: " ".join(sorted(given)) if isinstance(given, set) else str(given)
+)
 def test_memory_and_chroma_agree(filters: Filters, passing: set[str], index: Index) -> None:
     mask = index.snapshot.catalogue.passing(filters)
     assert {key for key, passes in zip(index.snapshot.articles, mask, strict=True) if passes} == passing

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -35,12 +36,12 @@ def pool() -> Iterator[ThreadPoolExecutor]:
         yield made
 
 
-def asking(pool: ThreadPoolExecutor, served: Served, openai_server: OpenAIServer) -> Future[str]:
+def asking(pool: ThreadPoolExecutor, served: Served, openai_server: OpenAIServer, **fields: Any) -> Future[str]:
     """The body of an answer that is on its way: the model has been asked."""
 
     def post() -> str:
         with httpx.Client(timeout=60, trust_env=False) as client:
-            return client.post(f"{served.url}/api/answer", json=ASK).text
+            return client.post(f"{served.url}/api/answer", json={**ASK, **fields}).text
 
     future = pool.submit(post)
     while not openai_server.requests:
@@ -90,7 +91,7 @@ def test_what_takes_too_long_is_given_up(tmp_path: Path, openai_server: OpenAISe
     openai_server.always = Reply(delay=100)
     environment = {"OPENAI_BASE_URL": openai_server.url, "ASSISTANT_MODEL_TIMEOUT": "100"}
     with serving(tmp_path, ASSISTANT_SHUTDOWN_SECONDS="1", **environment) as served:
-        answer = asking(pool, served, openai_server)
+        answer = asking(pool, served, openai_server, stream=False)
         served.process.send_signal(signal.SIGTERM)
         assert served.process.wait(45) == 1
         assert json.loads(answer.result())["status"] == 503

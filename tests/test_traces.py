@@ -183,8 +183,9 @@ def test_a_traceparent_that_is_none_begins_a_new_trace(
     name = uuid4().hex
     headers = {b"traceparent": given.encode("latin-1"), b"x-request-id": name.encode()}
     client.get("/api/nothing", headers=headers)
-    (line,) = [line for line in served.lines() if line.get("request") == name]
-    (span,) = receiver.of(line["trace"])
+    while not (lines := [line for line in served.lines() if line.get("request") == name]):
+        time.sleep(0.05)  # it is written behind the response
+    (span,) = receiver.of(lines[0]["trace"])
     assert not span.parent_span_id
     assert span.name == "GET /api/{rest:path}"
 
