@@ -29,6 +29,17 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("assistant")
 
 
+#: They take longest, so they are begun first: else one of the processes of `make test` is left waiting at the end.
+SLOWEST = (
+    *("test_serving", "test_sync", "test_cli", "test_ui_looks", "test_running", "test_crash", "test_mutations"),
+    *("test_compose", "test_ui_conversations", "test_traces"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: SLOWEST.index(item.path.stem) if item.path.stem in SLOWEST else len(SLOWEST))
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How hard to try where chance decides what is tried."""
     parser.addoption("--crashes", type=int, default=30, help="syncs to kill in tests/test_crash.py")
