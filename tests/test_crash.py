@@ -362,13 +362,17 @@ def test_vectors_that_nobody_needed_for_long_give_way(
 # -- no room -----------------------------------------------------------------------------------------------------
 
 SYNC_WITHIN_LIMITS = """
-import os, resource, signal, sys
+import os, resource, signal, sys, tempfile
 from pathlib import Path
 import chromadb, helpers, test_crash
 from assistant.errors import AssistantError
 from assistant.index import Index
 from assistant.settings import Settings
 
+with tempfile.TemporaryDirectory() as folder:  # what is imported late cannot always be read by whoever has no rights
+    first = Index(Settings.load(data_dir=Path(folder)), helpers.HashEmbeddings())
+    first.sync(test_crash.OLD)
+    first.close()
 if sys.argv[2] == "full":
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), resource.RLIM_INFINITY))
