@@ -33,8 +33,8 @@ install: .venv/.installed ## Set up the virtual environment, nothing else
 run: install ## Index the articles and serve the chat on http://127.0.0.1:7860
 	@$(BIN)/assistant serve --port $(PORT)
 
-test: install chromium .venv/.model ## Run the tests, in three processes: they wait for servers and browsers a lot
-	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
+test: install chromium .venv/.model ## Run the tests, in two processes
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: install ## Format, lint and types, without changing anything
 	@$(BIN)/ruff format --check .
