@@ -190,6 +190,7 @@ def test_a_worker_and_chroma_that_die_are_started_again(workers: Running) -> Non
     before = set(children(workers.process.pid)) - {chroma}
     ready = workers.log.count("is ready")
     os.kill(min(before), signal.SIGKILL)
+    wait_until(lambda: not lives(min(before)))  # what reaches it while it dies is told to try again
     assert ask(workers.url, 0).outcome is ask(workers.url, 1).outcome is Outcome.ANSWERED, "the other one stands in"
     wait_until(lambda: workers.log.count("is ready") > ready)
     assert len(set(children(workers.process.pid)) - {chroma} - before) == 1
