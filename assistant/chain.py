@@ -408,7 +408,7 @@ def sync(settings: Settings, index: Index, progress: Progress = lambda done, tot
         CorpusError: the folder is missing, or neither it nor the index holds an article.
         IndexLockedError: see `Index.sync`.
     """
-    corpus = load_corpus(settings.corpus_dir, settings.data_dir / "articles.db")
+    corpus = load_corpus(settings.corpus_dir, settings.parsed_articles)
     if not corpus.articles and not corpus.problems:
         raise CorpusError(
             f"The corpus folder {settings.corpus_dir} holds no articles. Put some in, or `assistant add` some."

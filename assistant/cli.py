@@ -19,6 +19,7 @@ from assistant.terminal import ERR as _ERR
 from assistant.terminal import plain as _plain
 from assistant.terminal import progress_bar as _progress
 from assistant.terminal import report_problems as _report
+from assistant.terminal import sync_if_free
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Answers about a story told by news articles.")
 api.add_to(app)
@@ -149,7 +150,7 @@ def copies(
     from assistant.copies import find_copies
 
     settings = Settings.load(corpus_dir=corpus)
-    there = load_corpus(settings.corpus_dir, settings.data_dir / "articles.db")
+    there = load_corpus(settings.corpus_dir, settings.parsed_articles)
     _report(there.problems)
     links = find_copies(there.articles)
     if as_json:
@@ -181,12 +182,7 @@ def ask(
 
     settings = Settings.load(corpus_dir=corpus)
     chain = build_chain(settings)
-    try:
-        with _progress() as progress:
-            _report(chain.sync(progress).problems)
-    except IndexLockedError:
-        # A server is reading the same index: what it has indexed can be asked all the same.
-        _ERR.print("[dim]The index is in use elsewhere: asking it as it stands.[/]", highlight=False)
+    sync_if_free(chain)
     filters = Filters(
         since=since and since.date(),
         until=until and until.date(),

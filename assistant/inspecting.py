@@ -3,7 +3,7 @@
 import json
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import typer
@@ -17,11 +17,12 @@ from assistant.embeddings import PassageEmbeddings, load_embeddings
 from assistant.errors import AssistantError, CorpusError
 from assistant.index import Index
 from assistant.lexical import stems
-from assistant.reading.scorer import Scorer
-from assistant.retrieval import HybridRetriever
 from assistant.settings import Settings
 from assistant.snapshot import Snapshot
 from assistant.terminal import plain
+
+if TYPE_CHECKING:  # these load LangChain and the models' libraries, which other commands need not wait for
+    from assistant.reading.scorer import Scorer
 
 CorpusOption = Annotated[Path | None, typer.Option("--corpus", help="Folder of articles; else ASSISTANT_CORPUS_DIR")]
 JsonOption = Annotated[bool, typer.Option("--json", help="As JSON")]
@@ -172,6 +173,8 @@ def search(
     as_json: JsonOption = False,
 ) -> None:
     """Search as an answer would, and show what each kind of search makes of each passage."""
+    from assistant.reading.scorer import Scorer
+
     settings = Settings.load(corpus_dir=corpus)
     found = searched(settings, load_embeddings(settings), Scorer(settings.threads), words, count)
     if as_json:
@@ -201,7 +204,7 @@ def status_of(settings: Settings, embeddings: PassageEmbeddings) -> Status:
     finally:
         index.close()
     try:
-        corpus = load_corpus(settings.corpus_dir)
+        corpus = load_corpus(settings.corpus_dir, settings.parsed_articles)
         articles, problems = {article.id: article for article in corpus.articles}, corpus.problems
     except CorpusError as error:
         articles, problems = {}, {"": str(error)}
@@ -270,12 +273,16 @@ def shown(settings: Settings, embeddings: PassageEmbeddings, wanted: str) -> Sho
     )
 
 
-def searched(settings: Settings, embeddings: PassageEmbeddings, scorer: Scorer, words: str, count: int) -> list[Found]:
+def searched(
+    settings: Settings, embeddings: PassageEmbeddings, scorer: "Scorer", words: str, count: int
+) -> list[Found]:
     """The passages that an answer to this would be read from, best first, with the score of every component.
 
     Raises:
         AssistantError: nothing is indexed.
     """
+    from assistant.retrieval import HybridRetriever
+
     index = Index(settings, embeddings)
     try:
         snapshot = index.snapshot
@@ -331,7 +338,7 @@ def _one(snapshot: Snapshot, wanted: str) -> Article:
 
 def _in_corpus(settings: Settings, article_id: str, digest: str) -> str:
     try:
-        corpus = load_corpus(settings.corpus_dir)
+        corpus = load_corpus(settings.corpus_dir, settings.parsed_articles)
     except CorpusError:
         return "gone"
     if article_id in corpus.problems:

@@ -21,6 +21,7 @@ from uuid import uuid4
 from filelock import ReadWriteLock, Timeout
 
 from assistant.errors import AssistantError, IndexLockedError
+from assistant.processes import lives
 from assistant.store import Store
 
 _LOG = logging.getLogger(__name__)
@@ -222,10 +223,4 @@ def _gone(owner: Mapping[str, Any]) -> bool:
     pid = int(owner["pid"])
     if pid == os.getpid():  # as after a lost connection, or after a container's start, where the number is always 1
         return owner["token"] not in _HELD
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False
+    return not lives(pid)

@@ -140,6 +140,11 @@ class Settings(BaseSettings):
         return settings
 
     @property
+    def parsed_articles(self) -> Path:
+        """Where the corpus folder's files are kept parsed."""
+        return self.data_dir / "articles.db"
+
+    @property
     def reader_name(self) -> str:
         """`extractive`, or the `provider:model` of the chat model that is to answer."""
         if self.chat_model:

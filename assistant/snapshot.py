@@ -3,6 +3,7 @@
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 from typing import Self, overload
 
@@ -26,6 +27,11 @@ class Part:
     sentences: NDArray[np.int64]  # (passages,), how many each has
     spans: NDArray[np.int64]  # (sentences, 2), start and end in the article's text
     packed: NDArray[np.int8]  # (sentences, d), unit vectors times 127
+
+
+def newest_first(article: Article) -> tuple[int, str]:
+    """What to sort articles by."""
+    return (-(article.held_on or date.min).toordinal(), article.id)
 
 
 class PassageTable(Sequence[Passage]):
@@ -122,6 +128,16 @@ class Snapshot:
     def catalogue(self) -> Catalogue:
         """What the articles can be filtered by; numbers are places in `articles`."""
         return Catalogue(list(self.articles.values()))
+
+    def newest(self, filters: Filters) -> list[Article]:
+        """The articles that pass, newest first, those of the same day by id.
+
+        Raises:
+            QuestionError: a filter names an outlet or topic that no article has.
+        """
+        passing = self.catalogue.passing(filters)
+        found = [article for article, passes in zip(self.articles.values(), passing, strict=True) if passes]
+        return sorted(found, key=newest_first)
 
     @property
     def lexical(self) -> LexicalIndex:

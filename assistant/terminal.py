@@ -2,12 +2,17 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from assistant.errors import IndexLockedError
 from assistant.index import Progress as Update
+
+if TYPE_CHECKING:  # loads LangChain, which not every command needs
+    from assistant.chain import AnswerChain
 
 #: Messages go to standard error; standard output is for what was asked for.
 ERR = Console(stderr=True)
@@ -45,3 +50,13 @@ def report_problems(problems: dict[str, str]) -> None:
     """Say which articles were left out, and why."""
     for problem in dict.fromkeys(problems.values()):
         ERR.print(f"[yellow]Left out:[/] {plain(problem)}", highlight=False, soft_wrap=True)
+
+
+def sync_if_free(chain: "AnswerChain") -> None:
+    """Index what is new, with a progress bar; where another process has the index, go on with it as it stands."""
+    try:
+        with progress_bar() as progress:
+            report_problems(chain.sync(progress).problems)
+    except IndexLockedError:
+        # A server, say, is reading the same index: what it has indexed can be asked all the same.
+        ERR.print("[dim]The index is in use elsewhere: asking it as it stands.[/]", highlight=False)

@@ -25,6 +25,13 @@ def tower(away: Path, embeddings: PassageEmbeddings, scorer: Scorer, **options: 
     """A quoting chain over one article about the tower of Tarn; `options` are settings."""
     text = "The tower of Tarn is 80 metres high. It was finished in March 1998 by Ada Brook.\n"
     write_article(away / "corpus", "tower.md", text, outlet="The Tarn Times", as_of="2024-05-01")
+    with quoting(away, embeddings, scorer, **options) as chain:
+        yield chain
+
+
+@contextmanager
+def quoting(away: Path, embeddings: PassageEmbeddings, scorer: Scorer, **options: Any) -> Iterator[AnswerChain]:
+    """A quoting chain over the articles in `away`/corpus; `options` are settings."""
     given = {"corpus_dir": away / "corpus", "data_dir": away / "data", "prompts_dir": ROOT / "prompts"}
     settings = Settings.load(**{**given, "chat_model": "extractive", **options})
     chain = AnswerChain(settings, Index(settings, embeddings), scorer)

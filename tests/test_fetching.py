@@ -242,7 +242,12 @@ def test_a_bomb_is_not_unpacked(web: Web) -> None:
 
 @pytest.mark.parametrize(
     ("packed", "coding"),
-    [(b"no gzip at all", "gzip"), (gzip.compress(b"x" * 999)[:-9], "gzip"), (b"\x00", "br"), (b"x", "gzip, gzip")],
+    [
+        (b"no gzip at all", "gzip"),
+        (gzip.compress(b"x" * 999, mtime=0)[:-9], "gzip"),
+        (b"\x00", "br"),
+        (b"x", "gzip, gzip"),
+    ],
 )
 def test_what_cannot_be_unpacked(web: Web, packed: bytes, coding: str) -> None:
     web.pages["/odd"] = reply(packed, Content_Encoding=coding)

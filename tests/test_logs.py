@@ -129,7 +129,7 @@ def echo() -> Iterator[TestClient]:
     def fail() -> None:
         raise ZeroDivisionError(SECRET)
 
-    with TestClient(Observed(app, app), raise_server_exceptions=False) as made:
+    with TestClient(Observed(app), raise_server_exceptions=False) as made:
         yield made
 
 

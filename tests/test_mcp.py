@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import httpx
 import pytest
+from api import quoting
 from browser import served
 from conftest import SettingsFactory
 from fastapi import FastAPI
@@ -27,7 +28,6 @@ from assistant.api.mcp.models import LONGEST_READ, ArticleList, ArticleText
 from assistant.chain import AnswerChain
 from assistant.embeddings import LocalEmbeddings
 from assistant.errors import CorpusError
-from assistant.index import Index
 from assistant.reading.scorer import Scorer
 from assistant.settings import Settings
 
@@ -57,13 +57,8 @@ def chain(
 ) -> Iterator[AnswerChain]:
     away = tmp_path_factory.mktemp("mcp")
     write_corpus(away / "corpus")
-    settings = Settings.load(
-        corpus_dir=away / "corpus", data_dir=away / "data", prompts_dir=ROOT / "prompts", chat_model="extractive"
-    )
-    made = AnswerChain(settings, Index(settings, local_embeddings), scorer)
-    made.sync()
-    yield made
-    made.index.close()
+    with quoting(away, local_embeddings, scorer) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

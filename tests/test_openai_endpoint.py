@@ -8,11 +8,12 @@ from typing import Any, cast
 import httpx
 import openai
 import pytest
+from api import quoting
 from browser import served
 from conftest import ChainFactory
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from helpers import ROOT, write_article
+from helpers import write_article
 from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
@@ -34,9 +35,7 @@ from assistant.api.problems import install_problems
 from assistant.chain import AnswerChain
 from assistant.embeddings import LocalEmbeddings
 from assistant.errors import AssistantError, CorpusError, ProviderError
-from assistant.index import Index
 from assistant.reading.scorer import Scorer
-from assistant.settings import Settings
 
 TOWER = "The tower of Tarn is 80 metres high. It was finished in March 1998 by the builder Ada Brook.\n"
 BRIDGE = "The bridge of Velm cost $40 million. Its architect, Jonas Reed, denied that it sways.\n"
@@ -61,13 +60,8 @@ def chain(
 ) -> Iterator[AnswerChain]:
     away = tmp_path_factory.mktemp("openai-endpoint")
     write_corpus(away / "corpus")
-    settings = Settings.load(
-        corpus_dir=away / "corpus", data_dir=away / "data", prompts_dir=ROOT / "prompts", chat_model="extractive"
-    )
-    made = AnswerChain(settings, Index(settings, local_embeddings), scorer)
-    made.sync()
-    yield made
-    made.index.close()
+    with quoting(away, local_embeddings, scorer) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

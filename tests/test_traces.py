@@ -218,7 +218,7 @@ def test_another_protocol_is_refused_in_so_many_words() -> None:
 @pytest.mark.parametrize("environment", [{}, {"OTEL_SDK_DISABLED": "true", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://x"}])
 def test_without_an_endpoint_the_exporter_is_not_even_imported(environment: dict[str, str]) -> None:
     code = (
-        "import sys, assistant.api.observing as o, fastapi; app = fastapi.FastAPI(); o.Observed(app, app); "
+        "import sys, assistant.api.observing as o, fastapi; app = fastapi.FastAPI(); o.Observed(app); "
         "assert not [name for name in sys.modules if name.startswith(('opentelemetry.sdk', 'opentelemetry.exporter'))]"
     )
     done = run(code, **environment)

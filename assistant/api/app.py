@@ -61,8 +61,7 @@ def create_app(chain: AnswerChain) -> Observed:
     from assistant.ui.page import mount_ui
 
     login = Users(parse_users(settings.ui_users.get_secret_value())).check if settings.ui_users else None
-    whole = mount_ui(app, chain, store, login=login)
-    return Observed(whole, whole)
+    return Observed(mount_ui(app, chain, store, login=login))
 
 
 class _Refusal:

@@ -176,10 +176,7 @@ def articles(chain: AnswerChain, adding: Adding | None = None) -> APIRouter:
     def list_articles(wanted: Annotated[Wanted, Query()]) -> ArticleList:
         """The articles, newest first, without their texts."""
         snapshot = chain.index.snapshot
-        passing = snapshot.catalogue.passing(wanted.filters)
-        found = [article for article, passes in zip(snapshot.articles.values(), passing, strict=True) if passes]
-        found.sort(key=lambda article: article.id)
-        found.sort(key=lambda article: article.held_on or date.min, reverse=True)
+        found = snapshot.newest(wanted.filters)
         shown = found[wanted.offset : wanted.offset + wanted.limit]
         return ArticleList(
             total=len(found),

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from assistant.errors import AssistantError, IndexLockedError
+from assistant.errors import AssistantError
 from assistant.keys import KEYS_FILE, KeyRing, KeyStore, Scope, make_key
 from assistant.settings import Settings
-from assistant.terminal import ERR, progress_bar, report_problems
+from assistant.terminal import ERR, progress_bar, report_problems, sync_if_free
 
 keys = typer.Typer(no_args_is_help=True, help="Make, list and revoke keys of the API.")
 CorpusOption = Annotated[Path | None, typer.Option("--corpus", help="Folder of articles; else ASSISTANT_CORPUS_DIR")]
@@ -143,11 +143,7 @@ def mcp(corpus: CorpusOption = None) -> None:
     from assistant.chain import build_chain
 
     chain = build_chain(Settings.load(corpus_dir=corpus))
-    try:
-        with progress_bar() as progress:
-            report_problems(chain.sync(progress).problems)
-    except IndexLockedError:
-        ERR.print("[dim]The index is in use elsewhere: asking it as it stands.[/]", highlight=False)
+    sync_if_free(chain)
     chain.warm()
     anyio.run(serve_stdio, chain)
     chain.index.close()

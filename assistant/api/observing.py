@@ -10,7 +10,7 @@ from uuid import uuid4
 from fastapi import FastAPI
 from starlette.datastructures import MutableHeaders
 from starlette.routing import Mount, Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from assistant.api.problems import problem
 from assistant.telemetry import context
@@ -38,13 +38,12 @@ class Observed:
     The id of a request is its X-Request-Id where that is short and plain, else made; the response has it as header.
     """
 
-    def __init__(self, inside: ASGIApp, app: FastAPI) -> None:
-        """`inside` serves; `app` is the application in it, whose routes name what was asked for.
+    def __init__(self, app: FastAPI) -> None:
+        """`app` serves, and its routes name what was asked for.
 
         Raises:
             SettingsError: traces are to be sent by another protocol than the one we have.
         """
-        self.inside = inside
         self.app = app
         self._running: dict[int, Scope] = {}
         tracer()
@@ -63,7 +62,7 @@ class Observed:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, as ASGI has it."""
         if scope["type"] != "http":
-            await self.inside(scope, receive, send)
+            await self.app(scope, receive, send)
             return
         request = context.Request(_id(scope))
         method = scope["method"] if scope["method"] in _METHODS else "OTHER"
@@ -93,7 +92,7 @@ class Observed:
             whole = message["type"] == "http.response.body" and not message.get("more_body", False)
 
         try:
-            await self.inside(scope, receive, answer)
+            await self.app(scope, receive, answer)
         except asyncio.CancelledError:
             # Which a server does that is told to stop, once the time to finish is over.
             if begun:

@@ -4,14 +4,16 @@ import asyncio
 import signal
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from assistant.chain import AnswerChain
-from assistant.errors import IndexLockedError, SettingsError
+from assistant.errors import SettingsError
 from assistant.settings import Settings
-from assistant.terminal import ERR, plain, progress_bar, report_problems
+from assistant.terminal import ERR, plain, sync_if_free
+
+if TYPE_CHECKING:  # loads LangChain, which not every command needs
+    from assistant.chain import AnswerChain
 
 
 def add_to(app: typer.Typer) -> None:
@@ -32,11 +34,7 @@ def slack(
     bot_token(settings)
     app_token(settings)
     chain = build_chain(settings)
-    try:
-        with progress_bar() as progress:
-            report_problems(chain.sync(progress).problems)
-    except IndexLockedError:
-        ERR.print("[dim]The index is in use elsewhere: answering from it as it stands.[/]", highlight=False)
+    sync_if_free(chain)
     ERR.print(f"{len(chain.index.snapshot.articles)} articles ready. Reader: {chain.reader}.", highlight=False)
     chain.warm()
     try:
@@ -46,7 +44,7 @@ def slack(
     ERR.print("Stopped.")
 
 
-async def _serve(chain: AnswerChain) -> None:
+async def _serve(chain: "AnswerChain") -> None:
     """Answer until the process is told to end."""
     from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assistant.errors import Failure
+from assistant.processes import lives
 
 if TYPE_CHECKING:
     from prometheus_client.registry import Collector
@@ -130,7 +131,7 @@ class Metrics:
         from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
         workers = {int(path.stem.rpartition("_")[2]) for path in Path(self._folder).glob("*.db")}
-        living = {pid for pid in workers if _lives(pid)}
+        living = {pid for pid in workers if lives(pid)}
         for pid in workers - living:  # one that was killed has left its gauges behind
             mark_process_dead(pid, self._folder)  # type: ignore[no-untyped-call]
         together = CollectorRegistry()
@@ -165,16 +166,6 @@ def shared_metrics() -> Iterator[None]:
             yield
         finally:
             del os.environ[_FOLDER]
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
 
 
 def _processes(pids: Iterable[int]) -> "Collector":

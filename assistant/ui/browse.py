@@ -14,7 +14,7 @@ from assistant.articles import Article
 from assistant.errors import QuestionError
 from assistant.filters import Filters, fold
 from assistant.lexical import STOP_WORDS, LexicalIndex, stems, words
-from assistant.snapshot import Snapshot
+from assistant.snapshot import Snapshot, newest_first
 from assistant.ui.markup import day, escape, opens, pager
 
 PAGE = 20
@@ -65,13 +65,13 @@ def find(snapshot: Snapshot, wanted: Wanted) -> Found:
     passing = snapshot.catalogue.passing(filters)
     asked = [word for word in words(wanted.words) if word.casefold() not in STOP_WORDS]
     if not asked:
-        places = sorted(np.flatnonzero(passing).tolist(), key=lambda place: _newest(articles[place]))
+        places = sorted(np.flatnonzero(passing).tolist(), key=lambda place: newest_first(articles[place]))
         return Found([articles[place] for place in places])
     scores = [_scores(snapshot.lexical_articles, word, last=word is asked[-1]) for word in asked]
     every = passing & np.logical_and.reduce([score > 0 for score in scores])
     total = np.sum(scores, axis=0)
     mask = every if every.any() else passing & (total > 0)
-    places = sorted(np.flatnonzero(mask).tolist(), key=lambda place: (-total[place], _newest(articles[place])))
+    places = sorted(np.flatnonzero(mask).tolist(), key=lambda place: (-total[place], newest_first(articles[place])))
     return Found([articles[place] for place in places], loose=not every.any())
 
 
@@ -84,10 +84,6 @@ def _scores(index: LexicalIndex, word: str, *, last: bool) -> NDArray[np.float32
         for stem in {stem for known in begun for stem in stems(known)} - set(stems(word)):
             found = np.maximum(found, index.scores([stem]))
     return found
-
-
-def _newest(article: Article) -> tuple[int, str]:
-    return (-(article.held_on or date.min).toordinal(), article.id)
 
 
 def results(snapshot: Snapshot, wanted: Wanted, *, removable: bool, added: str) -> str:

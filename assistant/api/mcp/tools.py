@@ -4,7 +4,6 @@ import difflib
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 from mcp.types import CallToolResult, TextContent, Tool, ToolAnnotations
@@ -122,11 +121,8 @@ def _read(chain: AnswerChain, given: ReadArticle) -> ArticleText:
 
 
 def _list(chain: AnswerChain, given: ListArticles) -> ArticleList:
-    snapshot = chain.index.snapshot
     filters = Filters.model_validate(given.model_dump(include=set(Filters.model_fields)))
-    passing = snapshot.catalogue.passing(filters)
-    found = [article for article, passes in zip(snapshot.articles.values(), passing, strict=True) if passes]
-    found.sort(key=lambda article: article.held_on or date.min, reverse=True)
+    found = chain.index.snapshot.newest(filters)
     shown = found[given.offset : given.offset + given.limit]
     return ArticleList(total=len(found), offset=given.offset, articles=tuple(map(ListedArticle.of, shown)))
 
