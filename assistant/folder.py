@@ -4,6 +4,7 @@ A file that looks as it did (size, times, inode) is not opened; one that does no
 parsed. What was found is kept in one SQLite file, which can be deleted: it is made again.
 """
 
+import gc
 import hashlib
 import os
 import queue
@@ -11,7 +12,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,8 +63,9 @@ def read_folder(folder: Path, kept: Path | None) -> Corpus:
         raise CorpusError(
             f"The corpus folder {folder} does not exist. Create it and put articles in, or set ASSISTANT_CORPUS_DIR."
         )
-    there, problems = _files(folder)
-    before = _load(kept, there) if kept else {}
+    with _uncollected():
+        there, problems = _files(folder)
+        before = _load(kept, there) if kept else {}
     found: dict[str, Contents] = {}
     stale = []
     for file in there:
@@ -81,6 +83,18 @@ def read_folder(folder: Path, kept: Path | None) -> Corpus:
     if kept:
         _forget(kept, folder, there)
     return _corpus(there, found, problems)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without garbage collection: none of what is made here is garbage, and to look for some takes as long again."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _corpus(there: list[_File], found: dict[str, Contents], problems: dict[str, str]) -> Corpus:
@@ -105,22 +119,22 @@ def _files(folder: Path) -> tuple[list[_File], dict[str, str]]:
         # Taken for empty, a folder that cannot be listed would lose its articles at the next sync.
         raise CorpusError(f"The corpus folder {error.filename} cannot be listed: {error.strerror}.") from None
 
-    paths = {Path(place, name) for place, _, names in os.walk(folder, onerror=refuse) for name in names}
+    paths = {str(Path(place, name)) for place, _, names in os.walk(folder, onerror=refuse) for name in names}
     there: dict[str, _File] = {}
     problems: dict[str, str] = {}
-    for path in sorted(paths):
+    for path in sorted(map(Path, paths)):
         below = path.relative_to(folder)
         if files.is_article(below):
             article_id = article_id_of(path, folder)
             if article_id in there:
                 problems[article_id + path.suffix] = f"{path}: another file already has the id {article_id}; rename one"
             else:
-                correction = path.with_name(path.name + sidecar.SUFFIX)
-                stamp, changed = _stamp(path, correction if correction in paths else None)
+                correction = f"{path}{sidecar.SUFFIX}"
+                stamp, changed = _stamp(path, Path(correction) if correction in paths else None)
                 there[article_id] = _File(path, article_id, stamp, changed)
         elif (
             path.suffix == sidecar.SUFFIX
-            and path.with_suffix("") not in paths
+            and str(path.with_suffix("")) not in paths
             and files.is_article(below.with_suffix(""))
         ):
             problems[below.as_posix()] = f"{path}: there is no file {path.stem} beside it, which it would correct"
@@ -201,14 +215,13 @@ def _as_utf8(raw: bytes, name: str) -> bytes:
 
 def _load(kept: Path, there: list[_File]) -> dict[str, _Kept]:
     found = {}
+    wanted = {str(file.path) for file in there}
     try:
         with opened(kept, _TABLES, "What was read of the articles") as database:
-            for file in there:
-                row = database.execute(
-                    "SELECT stamp, digest, read, contents FROM files WHERE path = ?", (str(file.path),)
-                ).fetchone()
-                if row:
-                    found[str(file.path)] = _Kept(row[0], row[1], row[2], Contents.model_validate_json(row[3]))
+            rows = database.execute("SELECT path, stamp, digest, read, contents FROM files")
+            for path, stamp, digest, read, contents in rows:
+                if path in wanted:
+                    found[path] = _Kept(stamp, digest, read, Contents.model_validate_json(contents))
     except (AssistantError, ValueError):
         _discard(kept)
         return {}

@@ -27,11 +27,11 @@ from assistant.embeddings import PassageEmbeddings, Vectors
 from assistant.errors import AssistantError, IndexLockedError
 from assistant.filters import Filters
 from assistant.lock import DirectoryLock, Lease
-from assistant.passages import PASSAGE_VERSION, Passage, split_passages
+from assistant.passages import PASSAGE_VERSION, Passage
 from assistant.records import RECORD_VERSION, metadata, part_of
 from assistant.revisions import Head, Leftovers, Revision, Version
 from assistant.settings import Settings
-from assistant.snapshot import Part, Snapshot
+from assistant.snapshot import Part, PassageTable, Snapshot
 from assistant.store import DamagedError, MissingError, Store
 from assistant.vector_cache import VectorCache
 
@@ -251,13 +251,14 @@ class Index:
 
     def _carried_out(self, plan: "_Plan", current: Revision, wanted: Mapping[str, Article], progress: Progress) -> int:
         """Write what is new, make it current, tidy up. How many passages had to be embedded."""
-        cut = {key: split_passages(wanted[key]) for key in plan.to_write}
-        new = {key: Version(key, wanted[key].digest, len(own)) for key, own in cut.items()}
+        cut = {key: Part.of(wanted[key]) for key in plan.to_write}
+        new = {key: Version(key, wanted[key].digest, len(part.starts)) for key, part in cut.items()}
         gone = {key: current.versions[key] for key in (*plan.changed, *plan.removed)}
         leftovers = self._head.leftovers().with_versions([*new.values(), *gone.values()], time.time())
         self._head.note(leftovers)
         self._store.make(current.passages)
-        embedded = self._written(current.passages, [passage for own in cut.values() for passage in own], progress)
+        passages = PassageTable([part for part in cut.values() if len(part.starts)])
+        embedded = self._written(current.passages, passages, progress)
         kept = {key: version for key, version in current.versions.items() if key not in gone}
         revision = Revision(current.number + 1, current.passages, {**kept, **new})
         self._lock.assure()

@@ -14,7 +14,7 @@ from assistant.articles import Article
 from assistant.embeddings import Vectors
 from assistant.filters import Catalogue, Filters
 from assistant.lexical import LexicalIndex, Vocabulary, words
-from assistant.passages import Passage, Span
+from assistant.passages import Passage, Span, split_passages
 from assistant.revisions import Revision
 
 
@@ -27,6 +27,19 @@ class Part:
     sentences: NDArray[np.int64]  # (passages,), how many each has
     spans: NDArray[np.int64]  # (sentences, 2), start and end in the article's text
     packed: NDArray[np.int8]  # (sentences, d), unit vectors times 127
+
+    @classmethod
+    def of(cls, article: Article) -> Self:
+        """An article cut into passages, nothing embedded: no vectors yet."""
+        passages = split_passages(article)
+        spans = [(span.start, span.end) for passage in passages for span in passage.sentences]
+        return cls(
+            article,
+            starts=np.array([passage.start for passage in passages], np.int64),
+            sentences=np.array([len(passage.sentences) for passage in passages], np.int64),
+            spans=np.array(spans, np.int64).reshape(-1, 2),
+            packed=np.zeros((0, 0), np.int8),
+        )
 
 
 def newest_first(article: Article) -> tuple[int, str]:

@@ -11,12 +11,12 @@ import time
 import urllib.error
 import urllib.request
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median, quantiles
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from bench_sync import report_sync
@@ -68,6 +68,7 @@ FIRST_SENTENCE = """() => new Promise((resolve) => {
 })"""
 
 Figures = dict[str, list[float]]
+Result = TypeVar("Result")
 
 
 def main() -> None:
@@ -82,12 +83,15 @@ def main() -> None:
         report_grounding(console)
         report_browser(console, own)
         report_sync(console)
-        columns = {"the project's articles": in_a_process_of_its_own(own, None)}
-        for size in sizes:
-            data_dir = Path(folder) / str(size)
-            build(console, data_dir, size)
-            columns[f"{size:,} passages"] = in_a_process_of_its_own(data_dir, size)
-    report(console, columns)
+        columns = {"the project's articles": in_a_process_of_its_own(measure, own, None)}
+        built = {size: Path(folder) / str(size) for size in sizes}
+        for size, data_dir in built.items():
+            console.print(in_a_process_of_its_own(build, data_dir, size))
+            columns[f"{size:,} passages"] = in_a_process_of_its_own(measure, data_dir, size)
+        report(console, columns)
+        for size in sizes[1:]:
+            pairs = in_a_process_of_its_own(side_by_side, built[size], size, built[sizes[0]], sizes[0])
+            console.print(f"Answer of {size:,} passages ÷ of {sizes[0]:,}, question by question, {pairs}")
 
 
 def report_start(console: Console, data_dir: Path) -> None:
@@ -181,23 +185,52 @@ def open_index(data_dir: Path, size: int | None) -> tuple[Index, Synthetic]:
     return Index(settings, model if size is None else synthetic), synthetic
 
 
-def build(console: Console, data_dir: Path, size: int) -> None:
-    """Index a synthetic corpus: all as in the product, but for the passages' vectors."""
+def build(data_dir: Path, size: int) -> str:
+    """Index a synthetic corpus: all as in the product, but for the passages' vectors. What it took, in words."""
     index, synthetic = open_index(data_dir, size)
     synthetic.embed_sentences()
     start = time.perf_counter()
-    with progress_bar(console, f"Indexing {size:,} passages") as bar:
+    with progress_bar(Console(stderr=True), f"Indexing {size:,} passages") as bar:
         task = bar.add_task("", total=size)
         corpus = Corpus(tuple(synthetic.articles(size)), {})
         index.sync(corpus, lambda done, total: bar.update(task, completed=done, total=total))
     index.close()
-    console.print(f"Indexed {size:,} passages in {time.perf_counter() - start:.0f} s, embedding not counted.")
+    return (
+        f"Indexed {size:,} passages in {time.perf_counter() - start:.0f} s, embedding not counted; "
+        f"resident memory at the highest {memory('VmHWM'):,.0f} MB."
+    )
 
 
-def in_a_process_of_its_own(data_dir: Path, size: int | None) -> tuple[dict[str, float], Figures]:
-    """`measure` where nothing has been loaded before, so that time and memory are those of a start."""
+def in_a_process_of_its_own(work: Callable[..., Result], *given: object) -> Result:
+    """Do it where nothing has been loaded before, so that time and memory are those of a start."""
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        return pool.submit(measure, data_dir, size).result()
+        return pool.submit(work, *given).result()
+
+
+def side_by_side(large_dir: Path, large: int, small_dir: Path, small: int) -> str:
+    """How much longer an answer takes of many passages than of few, asked in turns, in words."""
+    chains = [loaded(data_dir, size) for data_dir, size in ((large_dir, large), (small_dir, small))]
+    spent: list[list[float]] = [[], []]
+    questions = [case.asked[-1] for case in load(Path("tests/story.yaml"))]
+    with progress_bar(Console(stderr=True), f"Asking of {large:,} and of {small:,} passages") as bar:
+        for number, question in enumerate(bar.track(questions)):
+            for which in (0, 1) if number % 2 else (1, 0):
+                start = time.perf_counter()
+                chains[which].invoke(question)
+                spent[which].append(time.perf_counter() - start)
+    for chain in chains:
+        chain.index.close()
+    medians = median(spent[0]) / median(spent[1])
+    return f"{len(questions)} pairs: {spread(*spent)}; median ÷ median {medians:.2f}."
+
+
+def loaded(data_dir: Path, size: int) -> AnswerChain:
+    """A chain that has answered."""
+    index, _ = open_index(data_dir, size)
+    chain = AnswerChain(Settings.load(data_dir=data_dir, chat_model="extractive"), index, Scorer())
+    chain.warm()
+    chain.invoke("What ties OpenAI to Azure?")
+    return chain
 
 
 def measure(data_dir: Path, size: int | None) -> tuple[dict[str, float], Figures]:
@@ -241,6 +274,8 @@ def measure(data_dir: Path, size: int | None) -> tuple[dict[str, float], Figures
             figures["dense, half the articles filtered out"] = clock.spent["dense"]
             for name, spent in figures.items():
                 found[name].append(spent)
+    loading["resident in all after the answers, MB"] = memory("VmRSS")
+    loading["resident in all at the highest, MB"] = memory("VmHWM")
     index.close()
     return loading, dict(found)
 

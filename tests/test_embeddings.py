@@ -70,6 +70,11 @@ def test_vectors_have_384_dimensions_and_unit_length(local_embeddings: LocalEmbe
     assert np.allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
 
 
+def test_threads_and_company_change_nothing(local_embeddings: LocalEmbeddings) -> None:
+    texts = [f"Tower {number} of Tarn. " * (1 + number % 7) for number in range(150)]
+    assert LocalEmbeddings(threads=3).embed_documents(texts) == [local_embeddings.embed_query(text) for text in texts]
+
+
 def test_no_texts_no_vectors(local_embeddings: LocalEmbeddings) -> None:
     assert local_embeddings.embed_documents([]) == []
     assert local_embeddings.embed_passages([]) == []
