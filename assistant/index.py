@@ -175,7 +175,8 @@ class Index:
         """Bring the index in step with the articles. What has not changed is not touched.
 
         An article that cannot be read any more keeps the version indexed before, if there is one. A damaged index is
-        moved aside and built anew. `progress` is called with passages done and passages to do.
+        moved aside and built anew. `progress` is called with passages done and passages to do; those whose vectors are
+        known take next to no time, and are not counted where others have to be embedded.
 
         Raises:
             IndexLockedError: something is to be written and another process uses the data directory, or writes.
@@ -270,7 +271,9 @@ class Index:
 
     def _written(self, name: str, passages: Sequence[Passage], progress: Progress) -> int:
         embedded = 0
-        progress(0, len(passages))
+        missing = self._vectors.missing(passages)
+        total = missing or len(passages)
+        progress(0, total)
         for first in range(0, len(passages), _WRITE):
             portion = passages[first : first + _WRITE]
             made: list[tuple[Vectors, NDArray[np.int8]]] = []
@@ -278,7 +281,7 @@ class Index:
                 vectors, computed = self._vectors.embed(portion[at : at + _BATCH])
                 made += vectors
                 embedded += computed
-                progress(first + len(made), len(passages))
+                progress(min(embedded, total) if missing else first + len(made), total)
             self._store.upsert(
                 name,
                 ids=[passage.id for passage in portion],
@@ -286,6 +289,8 @@ class Index:
                 documents=[passage.text for passage in portion],
                 metadatas=[metadata(passage, rows) for passage, (_, rows) in zip(portion, made, strict=True)],
             )
+        if embedded < missing:  # others have embedded some meanwhile
+            progress(total, total)
         return embedded
 
     def _patience(self) -> float:

@@ -55,6 +55,18 @@ class VectorCache:
         found |= new
         return [found[key] for key in keys], len(new)
 
+    def missing(self, passages: Sequence[Passage]) -> int:
+        """How many passages would have to be embedded, those with the same text and title counted once.
+
+        Raises:
+            AssistantError: the file cannot be read.
+        """
+        keys = {self._key(passage) for passage in passages}
+        if not self.path.exists():
+            return len(keys)
+        with self._opened() as database:
+            return sum(not database.execute("SELECT 1 FROM vectors WHERE key = ?", (key,)).fetchone() for key in keys)
+
     def trim(self) -> None:
         """Let go of what was needed longest ago, where more is kept than `LIMIT`."""
         if not self.path.exists() or self.path.stat().st_size <= LIMIT:

@@ -144,6 +144,28 @@ def test_progress_counts_up_to_the_end(settings: SettingsFactory, monkeypatch: p
         assert not seen
 
 
+def test_progress_counts_what_has_to_be_embedded(settings: SettingsFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a sync that goes on where one was stopped would promise an early end after its first passages."""
+    monkeypatch.setattr(module, "_BATCH", 4)
+    with opened(settings()) as index:
+        index.sync(corpus_of(*OLD.articles[:2]))
+        index.sync(corpus_of())
+    (new,) = (article for article in NEW.articles if article.id == "d")
+    seen: list[tuple[int, int]] = []
+    with opened(settings()) as index:
+        report = index.sync(corpus_of(*OLD.articles[:2], new), lambda done, of: seen.append((done, of)))
+        assert report.passages_embedded == count_passages(new)
+        assert seen[0] == (0, count_passages(new))
+        assert seen[-1] == (count_passages(new), count_passages(new))
+        seen.clear()
+        index.sync(OLD, lambda done, of: seen.append((done, of)))
+        assert seen[-1] == (1, 1)
+        index.sync(corpus_of())
+        seen.clear()
+        index.sync(OLD, lambda done, of: seen.append((done, of)))
+        assert seen[-1] == (count_passages(*OLD.articles), count_passages(*OLD.articles)), "nothing to embed: all count"
+
+
 def test_reading_and_deleting_by_pages(settings: SettingsFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_PAGE", 3)
     with opened(settings()) as index:
