@@ -24,6 +24,7 @@ _T = TypeVar("_T")
 
 _PATIENCE = 60.0  # seconds that a sync waits for a server that restarts
 _PATIENCE_ASKING = 5.0  # seconds that somebody with a question does
+_LONGEST = 60.0  # seconds that a server may take over one call: several times what a portion takes that is written
 #: What SQLite says where a file cannot grow or be written, though nothing is wrong with it.
 _NO_ROOM = re.compile(r"\bfull\b|no space|too large|quota|read-?only|permission denied|unable to open|I/O error", re.I)
 _ROOM = 1_000_000  # bytes that can be written where a disk is not full
@@ -64,7 +65,8 @@ class Store:
         if self._url is None:
             return str(self._folder)
         parts = urlsplit(self._url)
-        return f"{parts.scheme}://{parts.hostname}:{parts.port or 8000}"
+        host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+        return f"{parts.scheme}://{host}:{parts.port or 8000}"
 
     def exists(self) -> bool:
         """Whether there can be anything in it."""
@@ -231,13 +233,17 @@ class Store:
         parts = urlsplit(self._url or "")
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise AssistantError(f"ASSISTANT_CHROMA_URL is {self._url!r}; give http://host:port.")
+        # Their client waits for ever, from its first request on.
+        httpx.get(f"{self.place}/api/v2/heartbeat", timeout=_LONGEST)
         try:
-            return chromadb.HttpClient(
+            client = chromadb.HttpClient(
                 host=parts.hostname,
                 port=parts.port or 8000,
                 ssl=parts.scheme == "https",
                 settings=ChromaSettings(anonymized_telemetry=False),
             )
+            client._server._session.timeout = httpx.Timeout(_LONGEST)  # type: ignore[attr-defined]  # there is no setting
+            return client
         except ValueError as error:
             if "connect" in str(error).lower():
                 raise httpx.ConnectError(str(error)) from None  # as any other call that finds nobody

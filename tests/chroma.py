@@ -1,10 +1,12 @@
 """A real Chroma server on loopback, which a test can stop and start again."""
 
+import signal
 import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -53,6 +55,16 @@ class ChromaServer:
         self._listener = threading.Thread(target=listen)
         self._listener.start()
         assert listening.wait(30), "".join(heard)
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Meanwhile it takes connections and answers nothing."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
         """End it as a power cut would."""

@@ -223,6 +223,28 @@ def test_a_server_that_stays_away_is_told_and_the_next_sync_goes_on(
         assert_as_built_from_nothing(made, NEW, HashEmbeddings())
 
 
+@pytest.mark.timeout(60)
+def test_a_server_that_hangs_keeps_nobody_waiting_for_ever(
+    settings: SettingsFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "_LONGEST", 0.5)
+    monkeypatch.setattr(store, "_PATIENCE", 1.0)
+    monkeypatch.setattr(store, "_PATIENCE_ASKING", 1.0)
+    (tmp_path / "server").mkdir()
+    with ChromaServer(tmp_path / "server") as server:
+        made = settings(chroma_url=server.url)
+        vector = HashEmbeddings().embed_query("sky")
+        with opened(made) as index:
+            index.sync(OLD)
+            found = index.nearest(vector, 3)
+            with server.frozen():
+                with pytest.raises(AssistantError, match="does not answer"):
+                    index.nearest(vector, 3)
+                with opened(made) as another, pytest.raises(AssistantError, match="does not answer"):
+                    another.sync(OLD)
+            assert index.nearest(vector, 3) == found
+
+
 # -- a server's address ------------------------------------------------------------------------------------------
 
 
