@@ -176,7 +176,7 @@ class Index:
 
         An article that cannot be read any more keeps the version indexed before, if there is one. A damaged index is
         moved aside and built anew. `progress` is called with passages done and passages to do; those whose vectors are
-        known take next to no time, and are not counted where others have to be embedded.
+        known take next to no time, and are not counted where others have to be embedded. 0 of 0: not yet counted.
 
         Raises:
             IndexLockedError: something is to be written and another process uses the data directory, or writes.
@@ -252,6 +252,8 @@ class Index:
 
     def _carried_out(self, plan: "_Plan", current: Revision, wanted: Mapping[str, Article], progress: Progress) -> int:
         """Write what is new, make it current, tidy up. How many passages had to be embedded."""
+        if plan.to_write:
+            progress(0, 0)
         cut = {key: Part.of(wanted[key]) for key in plan.to_write}
         new = {key: Version(key, wanted[key].digest, len(part.starts)) for key, part in cut.items()}
         gone = {key: current.versions[key] for key in (*plan.changed, *plan.removed)}
@@ -273,7 +275,8 @@ class Index:
         embedded = 0
         missing = self._vectors.missing(passages)
         total = missing or len(passages)
-        progress(0, total)
+        if total:
+            progress(0, total)
         for first in range(0, len(passages), _WRITE):
             portion = passages[first : first + _WRITE]
             made: list[tuple[Vectors, NDArray[np.int8]]] = []

@@ -20,24 +20,20 @@ ERR = Console(stderr=True)
 
 @contextmanager
 def progress_bar(what: str = "Indexing") -> Iterator[Update]:
-    """A progress bar on standard error, drawn once there is something to do."""
-    bar = Progress(
-        TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=ERR, transient=False
-    )
-    task = None
+    """A progress bar on standard error, drawn once there is something to do, moving while that is not yet counted."""
+    bar = Progress(TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=ERR)
 
     def update(done: int, total: int) -> None:
-        nonlocal task
-        if total and task is None:
+        if not bar.task_ids:
+            bar.add_task(what, total=None)
             bar.start()
-            task = bar.add_task(what, total=total)
-        if task is not None:
-            bar.update(task, completed=done)
+        (task,) = bar.task_ids
+        bar.update(task, completed=done, total=total or None)
 
     try:
         yield update
     finally:
-        if task is not None:
+        if bar.task_ids:
             bar.stop()
 
 
