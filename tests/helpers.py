@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -45,9 +46,14 @@ def hash_vector(text: str, dimension: int = 64) -> Vectors:
     """A unit vector made of the text's words: the same text gives the same vector, shared words bring texts near."""
     total = np.zeros(dimension)
     for word in re.findall(r"\w+", text.casefold()) or [text]:
-        seed = int.from_bytes(hashlib.sha256(word.encode()).digest()[:8], "big")
-        total += np.random.default_rng(seed).normal(size=dimension)
+        total += _word_vector(word, dimension)
     return np.asarray(total / np.linalg.norm(total), np.float32)
+
+
+@lru_cache(20_000)  # a generator takes ten times as long to make as to use, and the words are mostly the same ones
+def _word_vector(word: str, dimension: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    seed = int.from_bytes(hashlib.sha256(word.encode()).digest()[:8], "big")
+    return np.random.default_rng(seed).normal(size=dimension)
 
 
 class HashEmbeddings:

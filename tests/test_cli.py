@@ -9,12 +9,15 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from helpers import ROOT, write_article
 
 from assistant.answer import Answer, Outcome
+from assistant.cli import main
 
 TOWER = "The tower of Tarn is 80 metres high. It was finished in March 1998 by Ada Brook.\n"
 ASK = "How high is the tower of Tarn?"
@@ -43,6 +46,20 @@ def run(tmp_path: Path, *arguments: str, **more: str) -> subprocess.CompletedPro
         timeout=120,
         check=False,
     )
+
+
+def run_here(tmp_path: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """The same in this process, which has Python and the libraries up: for what does not need a process of its own."""
+    out, err = StringIO(), StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        for name, value in environment(tmp_path, **more).items():
+            patch.setenv(name, value)
+        patch.chdir(tmp_path)
+        patch.setattr(sys, "argv", ["assistant", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+    code = ended.value.code
+    return subprocess.CompletedProcess(arguments, code if isinstance(code, int) else 0, out.getvalue(), err.getvalue())
 
 
 def error_of(done: subprocess.CompletedProcess[str]) -> str:
@@ -83,11 +100,11 @@ def test_ask_of_some_articles(corpus: Path, tmp_path: Path) -> None:
     write_article(corpus, "bridge.md", "The bridge of Velm cost $40 million.\n", as_of="2025-01-01", topics=["money"])
     some = run(tmp_path, "ask", ASK, "--since", "2024-01-01", "--until", "2024-12-31", "--outlet", "the tarn times")
     assert "80 metres high. [1]" in some.stdout, some.stderr
-    both = run(tmp_path, "ask", ASK, "--topic", "money", "--outlet", "The Tarn Times")
+    both = run_here(tmp_path, "ask", ASK, "--topic", "money", "--outlet", "The Tarn Times")
     assert both.returncode == 0
     assert "No article passes the filter (outlet The Tarn Times, topic money)" in both.stdout
-    assert "The topics are: money." in error_of(run(tmp_path, "ask", ASK, "--topic", "monye"))
-    assert run(tmp_path, "ask", ASK, "--since", "yesterday").returncode == 2
+    assert "The topics are: money." in error_of(run_here(tmp_path, "ask", ASK, "--topic", "monye"))
+    assert run_here(tmp_path, "ask", ASK, "--since", "yesterday").returncode == 2
 
 
 def test_ask_says_where_else_a_quote_is_printed(corpus: Path, tmp_path: Path) -> None:
@@ -146,7 +163,7 @@ def test_what_the_user_can_put_right_is_said(
     arguments: list[str], more: dict[str, str], says: str, corpus: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "empty").mkdir()
-    assert says in error_of(run(tmp_path, *arguments, **more))
+    assert says in error_of(run_here(tmp_path, *arguments, **more))
 
 
 def test_help_and_unknown_commands(tmp_path: Path) -> None:
@@ -154,8 +171,8 @@ def test_help_and_unknown_commands(tmp_path: Path) -> None:
     assert shown.returncode == 0
     for command in ("sync", "ask", "serve", "evaluate"):
         assert command in shown.stdout
-    assert run(tmp_path, "frobnicate").returncode == 2
-    assert run(tmp_path, "serve", "--port", "70000").returncode == 2
+    assert run_here(tmp_path, "frobnicate").returncode == 2
+    assert run_here(tmp_path, "serve", "--port", "70000").returncode == 2
 
 
 def test_a_port_in_use_is_said_at_once(corpus: Path, tmp_path: Path) -> None:
@@ -186,10 +203,10 @@ def test_evaluate_judges_reports_and_compares(corpus: Path, tmp_path: Path) -> N
     assert again.returncode == 0, again.stderr
     assert "0 better, 0 worse of 3" in again.stdout
     assert "✗ Who finished the tower of Tarn?" in again.stdout
-    missed = run(tmp_path, "evaluate", "set.yaml", "--tag", "easy", "--fail-over", "correct_answers=0.9")
+    missed = run_here(tmp_path, "evaluate", "set.yaml", "--tag", "easy", "--fail-over", "correct_answers=0.9")
     assert missed.returncode == 1
     assert "correct_answers is 1.000, over 0.9" in " ".join(missed.stderr.split())
-    nothing = run(tmp_path, "evaluate", "set.yaml", "--tag", "easy", "--fail-under", "false_answers=0")
+    nothing = run_here(tmp_path, "evaluate", "set.yaml", "--tag", "easy", "--fail-under", "false_answers=0")
     assert nothing.returncode == 1
     assert "false_answers is none" in " ".join(nothing.stderr.split())
 
@@ -201,12 +218,14 @@ def test_what_evaluate_refuses(corpus: Path, tmp_path: Path) -> None:
         (["--fail-under", "fact_recall"], "METRIC=VALUE"),
         (["--fail-if-worse"], "needs --baseline"),
     ):
-        refused = run(tmp_path, "evaluate", "set.yaml", *arguments)
+        refused = run_here(tmp_path, "evaluate", "set.yaml", *arguments)
         assert refused.returncode == 2
         assert says in refused.stderr
-    assert "No case has these tags" in error_of(run(tmp_path, "evaluate", "set.yaml", "--tag", "none"))
-    assert "is no baseline" in error_of(run(tmp_path, "evaluate", "set.yaml", "--baseline", "set.yaml"))
-    assert "No assistant answers at" in error_of(run(tmp_path, "evaluate", "set.yaml", "--url", "http://127.0.0.1:9"))
+    assert "No case has these tags" in error_of(run_here(tmp_path, "evaluate", "set.yaml", "--tag", "none"))
+    assert "is no baseline" in error_of(run_here(tmp_path, "evaluate", "set.yaml", "--baseline", "set.yaml"))
+    assert "No assistant answers at" in error_of(
+        run_here(tmp_path, "evaluate", "set.yaml", "--url", "http://127.0.0.1:9")
+    )
 
 
 def test_testset_check(corpus: Path, tmp_path: Path) -> None:
@@ -218,7 +237,7 @@ def test_testset_check(corpus: Path, tmp_path: Path) -> None:
     bad = run(tmp_path, "testset", "check", "set.yaml")
     assert bad.returncode == 1
     assert f"set.yaml:2: {ASK}: these words do not stand in any article: 80 feet high" in bad.stderr
-    assert run(tmp_path, "testset", "schema").stdout.startswith("{")
+    assert run_here(tmp_path, "testset", "schema").stdout.startswith("{")
 
 
 def test_feedback_export_without_feedback(tmp_path: Path) -> None:
@@ -299,4 +318,4 @@ def test_add_reports_what_went_in_and_what_was_refused(corpus: Path, tmp_path: P
     assert "0 added, 0 changed, 1 unchanged, 2 refused." in second.stderr
     asked = run(tmp_path, "ask", "When did the quay of Tarn open?")
     assert "3 May 2025" in asked.stdout
-    assert "There is no file" in error_of(run(tmp_path, "add", "missing.md"))
+    assert "There is no file" in error_of(run_here(tmp_path, "add", "missing.md"))

@@ -208,12 +208,14 @@ def test_killed_at_random_moments(
     monkeypatch.setattr(module, "_COMPACT", 40)
     made = settings()
     rng = random.Random(request.config.getoption("--crashes"))
-    killed = 0
-    with opened(made) as index:
-        start = time.monotonic()
-        index.sync(some_corpus(0))
-        takes = time.monotonic() - start
+    killed, takes = 0, float("inf")
     with Child(SYNC_IN_A_FORK, made.data_dir) as child:
+        for seed in (-2, -1, 0):
+            child.tell(str(seed))
+            assert child.hear().isdigit()
+            start = time.monotonic()
+            assert child.hear() == "gone"
+            takes = min(takes, time.monotonic() - start)
         for seed in range(1, request.config.getoption("--crashes") + 1):
             child.tell(str(seed))
             pid = int(child.hear())

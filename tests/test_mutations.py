@@ -38,7 +38,7 @@ class Shelf:
 
     def __init__(self, articles: Iterable[Article]) -> None:
         self.passages = {article.id: split_passages(article) for article in articles}
-        self._content = {passage.id: content(passage.text) for each in self.passages.values() for passage in each}
+        self._contents = [(passage, content(passage.text)) for each in self.passages.values() for passage in each]
 
     def holding(self, article: str, words: str) -> list[Passage]:
         """The passages with `words`, which may be two sentences on both sides of a cut."""
@@ -53,8 +53,8 @@ class Shelf:
         # What comes twice is left out.
         found = list(dict.fromkeys([*own, *also, *near]))[:OF_THE_ARTICLE]
         wanted = content(says)
-        others = [passage for each in self.passages.values() for passage in each]
-        others.sort(key=lambda passage: len(wanted & self._content[passage.id]), reverse=True)
+        likest = sorted(self._contents, key=lambda pair: len(wanted & pair[1]), reverse=True)
+        others = [passage for passage, _ in likest]
         seen = {passage.article.id for passage in found}
         ids = list(dict.fromkeys(passage.article.id for passage in others if passage.article.id not in seen))[:2]
         found += [passage for passage in others if passage.article.id in ids][: RETRIEVED - len(found)]

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
@@ -74,6 +75,7 @@ from assistant.index import Index
 from assistant.settings import Settings
 
 index = Index(Settings.load(data_dir=Path(sys.argv[1]), chroma_url=sys.argv[2]), LocalEmbeddings())
+print("ready", flush=True)
 for line in sys.stdin:
     index.sync(test_sync.story(line.strip()))
     print("synced", flush=True)
@@ -106,10 +108,10 @@ def test_half_of_the_articles_change_while_twenty_ask(
             seen.append(edition_of(chain.invoke(f"How high is the tower of {TOWNS[number % len(TOWNS)]}?")))
             number += 1
 
-    with ThreadPoolExecutor(CLIENTS) as pool:
+    with writing(writer, index, tmp_path, url) as sync, ThreadPoolExecutor(CLIENTS) as pool:
         asking = [pool.submit(ask, client) for client in range(CLIENTS)]
         try:
-            for sync, edition in zip(syncs(writer, index, tmp_path, url), ("second", "first", "second"), strict=True):
+            for edition in ("second", "first", "second"):
                 sync(edition)
                 until(lambda wanted=edition: index.snapshot.articles["tarn"].title.endswith(f"{wanted} edition"))  # type: ignore[misc]
                 count = len(seen)
@@ -124,20 +126,20 @@ def test_half_of_the_articles_change_while_twenty_ask(
     print(f"{writer}: {len(seen)} answers")
 
 
-def syncs(writer: str, index: Index, folder: Path, url: str | None) -> Iterator[Callable[[str], object]]:
-    """Three times a way to bring in an edition."""
+@contextmanager
+def writing(writer: str, index: Index, folder: Path, url: str | None) -> Iterator[Callable[[str], object]]:
+    """A way to bring in an edition. Another process is waited for, as clients that ask would hold up its start."""
     if writer != "server, another process":
-        for _ in range(3):
-            yield lambda edition: index.sync(story(edition))
+        yield lambda edition: index.sync(story(edition))
         return
     with Child(SYNC_EDITIONS, folder / "writer", url) as child:
+        assert child.hear() == "ready"
 
         def elsewhere(edition: str) -> None:
             child.tell(edition)
             assert child.hear() == "synced"
 
-        for _ in range(3):
-            yield elsewhere
+        yield elsewhere
 
 
 def until(holds: Callable[[], bool]) -> None:

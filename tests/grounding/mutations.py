@@ -42,6 +42,15 @@ class Statement:
 
 
 @dataclass(frozen=True)
+class Place:
+    """A passage to be cited wrongly: its text, its sentences, and the content of both."""
+
+    text: str
+    content: set[str]
+    sentences: tuple[tuple[str, set[str]], ...]
+
+
+@dataclass(frozen=True)
 class Mutation:
     """A sentence that must not be shown as supported by the passage with `words`.
 
@@ -66,6 +75,7 @@ class Story:
             for article in articles
             for span in split_sentences(article.text)
         ]
+        self.places = {article.id: _places(article) for article in articles}
         self._content = [(sentence.says, content(sentence.says)) for sentence in self.sentences]
 
     def may_say(self, says: str, told: Statement, new: Sequence[str], share: float = 0.5) -> bool:
@@ -80,6 +90,15 @@ class Story:
 def content(text: str) -> set[str]:
     """The beginnings of the words of four letters or more."""
     return {word[:5].lower() for word in re.findall(r"[A-Za-z]{4,}", text)}
+
+
+def _places(article: Article) -> list[Place]:
+    places = []
+    for passage in split_passages(article):
+        sentences = [span.of(article.text) for span in passage.sentences]
+        contents = tuple((sentence, content(sentence)) for sentence in sentences)
+        places.append(Place(passage.text, content(passage.text), contents))
+    return places
 
 
 Change = Callable[[Statement, Story, Random], str | None]
@@ -324,16 +343,15 @@ def _wrong_passage(told: Statement, story: Story, own: bool) -> tuple[str, str] 
     keys = {match.group() for pattern in (_QUANTITY, _DATE) for match in pattern.finditer(told.words)}
     keys |= set(re.findall(r"(?<=[a-z,] )[A-Z][a-z]+", told.says)) & set(re.findall(r"\w+", told.words))
     best: tuple[float, str, str] | None = None
-    for article in story.articles.values():
-        for passage in split_passages(article) if (article.id == told.article) == own else []:
-            if any(span.of(article.text) in told.words for span in passage.sentences):
+    for article, places in story.places.items():
+        for place in places if (article == told.article) == own else []:
+            if any(sentence in told.words for sentence, _ in place.sentences):
                 continue
-            sentences = [span.of(article.text) for span in passage.sentences]
-            shares = [len(wanted & content(sentence)) / len(wanted) for sentence in sentences]
-            share = len(wanted & content(passage.text)) / len(wanted)
-            lacking = any(key not in passage.text for key in keys) or (share < 0.4 and not own)
+            shares = [len(wanted & has) / len(wanted) for _, has in place.sentences]
+            share = len(wanted & place.content) / len(wanted)
+            lacking = any(key not in place.text for key in keys) or (share < 0.4 and not own)
             if lacking and max(shares) < 0.4 and share < 0.5 and (best is None or share > best[0]):
-                best = (share, article.id, sentences[shares.index(max(shares))])
+                best = (share, article, place.sentences[shares.index(max(shares))][0])
     return None if best is None or best[0] < 0.3 else best[1:]
 
 
