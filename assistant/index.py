@@ -27,6 +27,7 @@ from assistant.embeddings import PassageEmbeddings, Vectors
 from assistant.errors import AssistantError, IndexLockedError
 from assistant.filters import Filters
 from assistant.lock import DirectoryLock, Lease
+from assistant.memory import give_back
 from assistant.passages import PASSAGE_VERSION, Passage
 from assistant.records import RECORD_VERSION, metadata, part_of
 from assistant.revisions import Head, Leftovers, Revision, Version
@@ -388,7 +389,10 @@ class Index:
                 missing.append(version)
         for version, passages in self._passages(revision.passages, missing):
             parts[version.article_id] = part_of(passages)
-        return Snapshot(revision, parts)
+        snapshot = Snapshot(revision, parts)
+        del parts
+        give_back()
+        return snapshot
 
     def _passages(
         self, name: str, versions: Sequence[Version]

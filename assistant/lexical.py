@@ -99,16 +99,30 @@ class LexicalIndex:
         self._numbers = vocabulary.numbers
         numbers = np.asarray(read, np.int32)
         kept = numbers >= 0
-        numbers, texts = numbers[kept], np.repeat(np.arange(self.size, dtype=np.int32), lengths)[kept]
+        texts = np.repeat(np.arange(self.size, dtype=np.int32), lengths)[kept]
         length = np.bincount(texts, minlength=self.size)
-        pairs, counts = np.unique(numbers * np.int64(self.size) + texts, return_counts=True)
-        stem_of, text_of = np.divmod(pairs, max(1, self.size))
+        # There are as many pairs as words in all texts, so as little as can be is made of them at a time.
+        pairs = numbers[kept].astype(np.int64)
+        pairs *= self.size
+        pairs += texts
+        del numbers, kept, texts
+        pairs.sort()
+        first = np.flatnonzero(np.diff(pairs, prepend=-1))
+        counts = np.diff(first, append=len(pairs)).astype(np.int32)
+        pairs = pairs[first]
+        del first
+        stem_of = (pairs // max(1, self.size)).astype(np.int32)
+        self._texts = (pairs % max(1, self.size)).astype(np.int32)
+        del pairs
         frequency = np.bincount(stem_of, minlength=len(self._numbers))
         self._first = np.concatenate([[0], np.cumsum(frequency)])
-        self._texts = text_of.astype(np.int32)
         self._idf = np.log1p((self.size - frequency + 0.5) / (frequency + 0.5))
         saturation = _K1 * (1 - _B + _B * length / max(1e-9, float(length.mean()) if self.size else 0.0))
-        self._added = (self._idf[stem_of] * counts / (counts + saturation[text_of])).astype(np.float32)
+        added = self._idf[stem_of]
+        del stem_of
+        added *= counts
+        added /= counts + saturation[self._texts]
+        self._added = added.astype(np.float32)
 
     def scores(self, query: Sequence[str]) -> NDArray[np.float32]:
         """The BM25 score of every text for the stems of a question; zeros where nothing is shared."""

@@ -14,6 +14,7 @@ from assistant.articles import Article
 from assistant.embeddings import Vectors
 from assistant.filters import Catalogue, Filters
 from assistant.lexical import LexicalIndex, Vocabulary, words
+from assistant.memory import give_back
 from assistant.passages import Passage, Span, split_passages
 from assistant.revisions import Revision
 
@@ -195,11 +196,12 @@ class Snapshot:
                 position = span.end
             texts.extend(vocabulary.read(words(text[position : passage.end])))
             text_lengths[-1] += len(texts) - before
-        return (
-            LexicalIndex.of_numbers(vocabulary, sentences, sentence_lengths),
-            LexicalIndex.of_numbers(vocabulary, texts, text_lengths),
-            np.array(wordings, np.int64),
-        )
+        of_sentences = LexicalIndex.of_numbers(vocabulary, sentences, sentence_lengths)
+        del sentences
+        of_articles = LexicalIndex.of_numbers(vocabulary, texts, text_lengths)
+        del texts
+        give_back()
+        return of_sentences, of_articles, np.array(wordings, np.int64)
 
 
 def _joined(arrays: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
