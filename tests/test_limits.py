@@ -369,9 +369,17 @@ def test_whoever_goes_away_gives_up_the_place_in_the_queue(start: Starter, monke
     until(lambda: slow.running == 1)
     with pytest.raises(httpx.ReadTimeout):
         client.post("/api/answer", json=ASK, timeout=0.5)
-    more, late = at_once(client, 1)
-    time.sleep(0.3)
+    waiting: list[tuple[list[threading.Thread], list[httpx.Response]]] = []
+
+    def takes_the_place() -> bool:  # refused at once, until the server has noticed who went away
+        waiting.append(at_once(client, 1))
+        (thread,), late = waiting[-1]
+        thread.join(2)
+        return not late
+
+    until(takes_the_place)
     slow.go.set()
+    more, late = waiting[-1]
     for thread in threads + more:
         thread.join()
     assert [reply.status_code for reply in replies + late] == [200, 200]
