@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from assistant.articles import Corpus
 from assistant.errors import IndexLockedError
 from assistant.index import Progress as Update
 
@@ -48,11 +49,15 @@ def report_problems(problems: dict[str, str]) -> None:
         ERR.print(f"[yellow]Left out:[/] {plain(problem)}", highlight=False, soft_wrap=True)
 
 
-def sync_if_free(chain: "AnswerChain") -> None:
-    """Index what is new, with a progress bar; where another process has the index, go on with it as it stands."""
+def sync_if_free(chain: "AnswerChain", corpus: Corpus | None = None) -> None:
+    """Index what is new, with a progress bar; where another process has the index, go on with it as it stands.
+
+    `corpus` is what to index in place of the folder that the settings name.
+    """
     try:
         with progress_bar() as progress:
-            report_problems(chain.sync(progress).problems)
+            report = chain.sync(progress) if corpus is None else chain.index.sync(corpus, progress)
+            report_problems(report.problems)
     except IndexLockedError:
         # A server, say, is reading the same index: what it has indexed can be asked all the same.
         ERR.print("[dim]The index is in use elsewhere: asking it as it stands.[/]", highlight=False)

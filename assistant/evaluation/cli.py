@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from assistant.errors import AssistantError, IndexLockedError
+from assistant.errors import AssistantError
 from assistant.settings import Settings
-from assistant.terminal import ERR, plain, progress_bar, report_problems
+from assistant.terminal import ERR, plain, progress_bar, report_problems, sync_if_free
 
 if TYPE_CHECKING:  # these load the models' libraries, which other commands need not wait for
     from assistant.evaluation.asking import Assistant
@@ -176,11 +176,7 @@ def _assistant(settings: Settings, path: Path, loaded: "Loaded", url: str | None
         settings = settings.model_copy(update={"data_dir": settings.data_dir / "imported" / path.stem})
     chain = build_chain(settings)
     try:
-        with progress_bar() as progress:
-            try:
-                report_problems((chain.index.sync(corpus, progress) if corpus else chain.sync(progress)).problems)
-            except IndexLockedError:
-                ERR.print("[dim]The index is in use elsewhere: asking it as it stands.[/]", highlight=False)
+        sync_if_free(chain, corpus)
         yield InProcess(chain)
     finally:
         chain.index.close()
